@@ -1,0 +1,207 @@
+"""Configuration: one TOML file as frozen dataclasses. Every key is described in `docs/configuration.md`."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+
+from nanotally.detect import DetectSettings
+from nanotally.detect.engines import ENGINES
+from nanotally.errors import ConfigError, WireError
+from nanotally.wire import check_name
+from nanotally.wire.subscriber import ENDPOINT
+
+INSTANCE = "sem"
+SOURCE = "main"
+"""Names of the microscope and of its feed where the configuration gives none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceConfig:
+    """A feed.
+
+    Attributes:
+        uri: what to open: `dir:`, `file:`, `sim:`, or a plain path.
+        nm_per_px: pixel size in nanometres, in both directions; overrides what the feed says of itself.
+    """
+
+    uri: str
+    nm_per_px: Annotated[float, msgspec.Meta(gt=0, lt=1e6)] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The network.
+
+    Attributes:
+        bundle: folder of the model bundle; "": the one that ships with nanotally.
+        engine: what runs it: `auto`, `openvino` or `tensorrt`.
+    """
+
+    bundle: str = ""
+    engine: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise ValueError(f"engine {self.engine!r} is not known; there are {', '.join(ENGINES)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishConfig:
+    """The ZeroMQ socket.
+
+    Attributes:
+        endpoint: where subscribers connect; a port `*` is chosen by the system.
+    """
+
+    endpoint: str = ENDPOINT
+
+    def __post_init__(self) -> None:
+        scheme, _, place = self.endpoint.partition("://")
+        if scheme == "ipc" and place:
+            return
+        host, _, port = place.rpartition(":")
+        if scheme != "tcp" or not host or not (port == "*" or port.isdecimal()):
+            raise ValueError(f"{self.endpoint!r} is not an endpoint such as {ENDPOINT} or ipc:///run/sem.ipc")
+        _check_loopback(host.strip("[]"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsConfig:
+    """The page that Prometheus reads.
+
+    Attributes:
+        enabled: whether there is one.
+        address: it is served on.
+        port: it is served on; 0: chosen by the system.
+    """
+
+    enabled: bool = True
+    address: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9757
+
+    def __post_init__(self) -> None:
+        _check_loopback(self.address)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """All that a daemon is told.
+
+    Attributes:
+        instance: name of the microscope on the wire.
+        source: feeds by name; this version follows exactly one.
+        model: the network.
+        detect: how an image is looked at.
+        publish: the ZeroMQ socket.
+        metrics: the page that Prometheus reads.
+    """
+
+    instance: str = INSTANCE
+    source: dict[str, SourceConfig] = field(default_factory=dict)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    detect: DetectSettings = field(default_factory=DetectSettings)
+    publish: PublishConfig = field(default_factory=PublishConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+
+    def __post_init__(self) -> None:
+        if len(self.source) != 1:
+            found = ", ".join(self.source) or "none"
+            raise ValueError(f"exactly one [source.NAME] with its uri is needed; found {found}")
+        for name in (self.instance, *self.source):
+            try:
+                check_name(name)
+            except WireError as error:
+                raise ValueError(str(error)) from error
+
+
+def _check_loopback(host: str) -> None:
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ValueError(
+            f"{host!r} can be reached from other machines, which needs CURVE keys that this version does not have; "
+            "use 127.0.0.1, and a tunnel (ssh -L) from elsewhere"
+        )
+
+
+def read_config(
+    path: Path | None = None,
+    *,
+    uri: str | None = None,
+    instance: str | None = None,
+    bundle: str | None = None,
+    engine: str | None = None,
+) -> Config:
+    """Read and check a configuration file; what else is given stands instead of what the file says.
+
+    Args:
+        path: of the TOML file. None: the defaults, which need a `uri`.
+        uri: of the source. It keeps the name of the file's source, but not its pixel size: that was of another feed.
+        instance: name of the microscope.
+        bundle: folder of the model bundle.
+        engine: what runs it.
+
+    Raises:
+        ConfigError: if the file cannot be read, has an unknown key, or a value of the wrong type or range.
+    """
+    where = str(path) if path else "command line"
+    table = _read_toml(path) if path else {}
+    _check_keys(table, Config, where)
+    if uri is not None:
+        name = next(iter(table.get("source", {})), SOURCE)
+        table["source"] = {name: {"uri": uri}}
+    if instance is not None:
+        table["instance"] = instance
+    for key, value in (("bundle", bundle), ("engine", engine)):
+        if value is not None:
+            table.setdefault("model", {})[key] = value
+    try:
+        return msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {_readable(str(error))}") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return dict(msgspec.toml.decode(path.read_bytes()))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; give the path of a TOML file") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+
+
+def _check_keys(table: Any, cls: type, where: str, prefix: str = "") -> None:
+    """Refuse keys that `cls` does not have, in every table below too."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where}: {prefix.rstrip('.')} must be a table, not {table!r}")
+    hints = get_type_hints(cls)
+    known = [f.name for f in dataclasses.fields(cls)]
+    for key, value in table.items():
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            advice = f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(known)}"
+            raise ConfigError(f"{where}: unknown key {prefix}{key}; {advice}")
+        if dataclasses.is_dataclass(hints[key]):
+            _check_keys(value, hints[key], where, f"{prefix}{key}.")
+        elif get_origin(hints[key]) is dict:
+            if not isinstance(value, dict) or not all(isinstance(inner, dict) for inner in value.values()):
+                raise ConfigError(f"{where}: {key} needs a name: write [{key}.NAME] above its keys")
+            for name, inner in value.items():
+                _check_keys(inner, SourceConfig, where, f"{prefix}{key}.{name}.")
+
+
+def _readable(message: str) -> str:
+    """Complaint of msgspec with the key in front: "metrics.port: Expected `int`, got `str`"."""
+    what, _, place = message.partition(" - at `$")
+    key = place.strip(".`").replace("[...]", ".NAME")
+    return f"{key}: {what}" if key else what

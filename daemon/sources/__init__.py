@@ -1,0 +1,55 @@
+"""Sources by URI: those that come with the daemon, and those that other packages bring.
+
+A package brings one by an entry point of the group `nanotally.sources`, named like the scheme: a callable that takes
+the whole URI and answers a `nanotally.frame.Source`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from nanotally.daemon.sources.directory import DirectorySource
+from nanotally.daemon.sources.file import FileSource
+from nanotally.errors import SourceError
+from nanotally.frame import Source
+from nanotally.micrograph import IMAGE_SUFFIXES
+
+GROUP = "nanotally.sources"
+BUILT_IN: dict[str, Callable[[Path], Source]] = {"dir": DirectorySource, "file": FileSource}
+
+SCHEME = re.compile(r"([a-z][a-z0-9+-]*):(.*)", re.DOTALL)
+
+
+def open_source(uri: str) -> Source:
+    """Open a feed. A path without scheme is a folder of images, a single image, or a video.
+
+    Raises:
+        SourceError: if the scheme is not known, or the feed cannot be opened.
+    """
+    match = SCHEME.match(uri)
+    if match is None:
+        return open_source(f"{_scheme_of_path(uri)}:{uri}")
+    scheme = match[1]
+    brought = {point.name: point for point in entry_points(group=GROUP)}
+    if scheme in BUILT_IN:
+        return BUILT_IN[scheme](Path(match[2].removeprefix("//")).expanduser())
+    if scheme in brought:
+        return _load(brought[scheme])(uri)
+    known = ", ".join(f"{name}:" for name in sorted({*BUILT_IN, *brought}))
+    raise SourceError(f"{uri}: unknown kind of source {scheme}:; there are {known}")
+
+
+def _scheme_of_path(path: str) -> str:
+    is_image = Path(path).suffix.lower() in IMAGE_SUFFIXES
+    return "dir" if is_image or Path(path).is_dir() else "file"
+
+
+def _load(point: EntryPoint) -> Callable[[str], Source]:
+    try:
+        opener: Callable[[str], Source] = point.load()
+    except Exception as error:
+        raise SourceError(f"{point.name}: sources come from {point.value}, which cannot be imported: {error}") from error
+    return opener

@@ -1,0 +1,165 @@
+"""Pattern files: the resolution of a source micrograph and the templates that were cut from it (paper section 2.3).
+
+The grammar is written down in `docs/pattern-file.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from nanotally.detections import CLASSES
+from nanotally.errors import PatternError
+from nanotally.generator.shapes import Image, Sprite
+from nanotally.opencv import cv2
+
+OPTIONS = ("class", "weight", "mask")
+DIRECTIVES = ("nm_per_px", "background")
+
+
+@dataclass(frozen=True)
+class Template:
+    """One particle cut from a micrograph.
+
+    Attributes:
+        image: (h, w) float32, grey 0 to 1.
+        alpha: (h, w) float32, 1 on the particle, 0 beside it.
+        class_id: index into `CLASSES`.
+        weight: how much more often than a template of weight 1 it is drawn.
+    """
+
+    image: Image
+    alpha: Image
+    class_id: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A group of templates from one micrograph.
+
+    Attributes:
+        width: of the source micrograph, pixels.
+        height: of the source micrograph, pixels.
+        templates: in the order of the file; a repeated one stands twice.
+        nm_per_px: pixel size of the source, or None.
+        background: grey level of the canvas, 0 to 255.
+    """
+
+    width: int
+    height: int
+    templates: tuple[Template, ...]
+    nm_per_px: float | None = None
+    background: int = 18
+
+
+def read_pattern(path: Path) -> Pattern:
+    """Read a pattern file and its templates.
+
+    Raises:
+        PatternError: naming file, line and what was expected there.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PatternError(f"{path}: cannot be read as a pattern file: {error}") from error
+    size: tuple[int, int] | None = None
+    templates: list[Template] = []
+    facts: dict[str, float] = {}
+    for number, line in enumerate(lines, start=1):
+        text = line.split("#", 1)[0].strip()
+        where = f"{path}:{number}"
+        if not text:
+            continue
+        if text.startswith("@"):
+            name, value = _directive(text, where)
+            facts[name] = value
+        elif size is None:
+            size = _resolution(text, where)
+        else:
+            templates.append(_template(text, path.parent, where))
+    if size is None:
+        raise PatternError(f"{path}: no resolution line; expected width and height first, as in `1280 960`")
+    if not templates:
+        raise PatternError(f"{path}: no template lines; expected one image file a line after the resolution")
+    nm_per_px = facts.get("nm_per_px")
+    return Pattern(*size, tuple(templates), nm_per_px, int(facts.get("background", Pattern.background)))
+
+
+def _directive(text: str, where: str) -> tuple[str, float]:
+    name, _, value = text[1:].partition(" ")
+    if name not in DIRECTIVES:
+        raise PatternError(f"{where}: @{name} is not known; there are @{' and @'.join(DIRECTIVES)}")
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1e9 or (name == "background" and number > 255) or (name == "nm_per_px" and number == 0):
+        raise PatternError(f"{where}: expected a number after @{name}, found {value.strip()!r}")
+    return name, number
+
+
+def _resolution(text: str, where: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,5})\s*[\sx×,;]\s*(\d{1,5})", text, re.IGNORECASE)
+    if not found or 0 in (int(found[1]), int(found[2])):
+        raise PatternError(f"{where}: expected width and height as in `1280 960`, found {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def _template(text: str, folder: Path, where: str) -> Template:
+    words = text.split()
+    split = next((i for i, word in enumerate(words) if "=" in word), len(words))
+    name, options = " ".join(words[:split]), dict(word.partition("=")[::2] for word in words[split:])
+    unknown = [key for key in options if key not in OPTIONS]
+    if not name or unknown:
+        raise PatternError(f"{where}: expected `file {' '.join(f'[{o}=...]' for o in OPTIONS)}`, found {text!r}")
+    class_name = options.get("class", CLASSES[0])
+    if class_name not in CLASSES:
+        raise PatternError(f"{where}: class {class_name!r} is not one of {', '.join(CLASSES)}")
+    try:
+        weight = float(options.get("weight", "1"))
+    except ValueError:
+        weight = 0.0
+    if not 0 < weight < 1e6:
+        raise PatternError(f"{where}: expected a weight above 0, found {options['weight']!r}")
+    image, alpha = _load(folder / name, where)
+    if "mask" in options:
+        mask, _ = _load(folder / options["mask"], where)
+        if mask.shape != image.shape:
+            raise PatternError(f"{where}: mask is {mask.shape[1]}x{mask.shape[0]}, template {image.shape[1]}x{image.shape[0]}")
+        alpha = (mask > 0.5).astype(np.float32)
+    if not (alpha >= 0.5).any():
+        raise PatternError(f"{where}: the mask of {name} is empty")
+    return Template(image, alpha, CLASSES.index(class_name), weight)
+
+
+def _load(path: Path, where: str) -> tuple[Image, Image]:
+    """Grey image and alpha (all 1 where the file has none), both (h, w) float32, 0 to 1."""
+    raw = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED) if path.is_file() and path.stat().st_size else None
+    if raw is None:
+        raise PatternError(f"{where}: template {path.name} is not there or is not an image")
+    whole: NDArray[np.float32] = raw.astype(np.float32) / np.iinfo(raw.dtype).max
+    if whole.ndim == 2:
+        return whole, np.ones_like(whole)
+    grey = whole[..., :3].mean(axis=2)
+    return grey, whole[..., 3] if whole.shape[2] == 4 else np.ones_like(grey)
+
+
+def draw_template(pattern: Pattern, rng: Generator) -> Sprite:
+    """A template of the pattern, drawn by weight and turned by a uniform angle."""
+    weights = np.array([t.weight for t in pattern.templates])
+    template = pattern.templates[rng.choice(len(weights), p=weights / weights.sum())]
+    h, w = template.image.shape
+    side = int(np.ceil(np.hypot(h, w))) + 2
+    turn = cv2.getRotationMatrix2D(((w - 1) / 2, (h - 1) / 2), float(rng.uniform(0, 360)), 1.0)
+    turn[:, 2] += np.array([(side - w) / 2, (side - h) / 2])
+    signal = cv2.warpAffine(template.image, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.warpAffine(template.alpha, turn, (side, side), flags=cv2.INTER_LINEAR)
+    whole = float(template.alpha.sum())
+    size = np.sqrt(whole) if template.class_id == CLASSES.index("cube") else 2 * np.sqrt(whole / np.pi)
+    return Sprite(np.asarray(signal, np.float32), np.asarray(alpha, np.float32), template.class_id, float(size))

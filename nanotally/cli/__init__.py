@@ -1,0 +1,31 @@
+"""The command line: `nanotally VERB ...`. Thin verbs; a program is imported only when its verb is called."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from nanotally.errors import NanotallyError
+
+app = typer.Typer(
+    name="nanotally",
+    help="Finds, counts and sizes nanoparticles live at the scanning electron microscope.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Entry point of the `nanotally` command. Exit code 0 done, 1 a fault in the work, 2 wrong usage."""
+    from nanotally.cli import detect, evaluate, generate, run, train  # noqa: F401 - each registers its verbs
+
+    try:
+        app()
+    except NanotallyError as error:
+        print(f"nanotally: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,161 @@
+"""From an image to its particles: one path for the daemon, `detect` and `evaluate`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanotally.bundle import Bundle
+from nanotally.detect.decode import Candidates, decode_ultralytics
+from nanotally.detect.engines import Engine
+from nanotally.detect.merge import suppress
+from nanotally.detect.tiles import Level, cut_tiles, plan_levels
+from nanotally.detections import FLAG_BORDER, FLAG_SEAM, Detections
+from nanotally.errors import ConfigError
+
+Box = tuple[int, int, int, int]
+TOUCH_PX = 2.0
+"""A box that comes this near to the edge of its tile, in network pixels, is taken to be cut by it."""
+FINER_SEES_PX = 20.0
+"""Particles smaller than this in a coarse level, network pixels, are left to the finer level, which sees them twice as large."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectSettings:
+    """How the detector looks at an image.
+
+    Attributes:
+        score: lowest score to keep, for every class; None: the bundle's own thresholds.
+        scale: network pixels per image pixel at the finest level.
+        overlap_px: overlap of neighbouring tiles in network pixels: at least the largest particle expected to be
+            found whole at the finest level.
+        levels: how many scales, each half of the one before; None: until one tile holds the whole field.
+        max_detections: None: the bundle's own.
+    """
+
+    score: float | None = None
+    scale: float = 1.0
+    overlap_px: int = 96
+    levels: int | None = None
+    max_detections: int | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What `Detector.detect` answers.
+
+    Attributes:
+        detections: the particles, boxes in pixels of the image, best score first.
+        truncated: True if there were more than `max_detections`.
+        tiles: how many tiles were looked at.
+        latency_ms: milliseconds a stage: `tile`, `infer`, `decode`.
+    """
+
+    detections: Detections
+    truncated: bool
+    tiles: int
+    latency_ms: Mapping[str, float]
+
+
+class Detector:
+    """Finds particles in grey images. Used by one thread.
+
+    Raises:
+        ConfigError: if the overlap leaves no room for a step between tiles, or a number is out of range.
+    """
+
+    def __init__(self, bundle: Bundle, engine: Engine, settings: DetectSettings | None = None) -> None:
+        self.bundle = bundle
+        self.engine = engine
+        self.settings = settings or DetectSettings()
+        self._side = bundle.manifest.input_size_px
+        _check(self.settings, self._side)
+        chosen, own = self.settings.score, bundle.manifest.thresholds
+        self._thresholds = np.array([own[c] if chosen is None else chosen for c in bundle.manifest.classes], np.float32)
+        self._most = self.settings.max_detections or bundle.manifest.max_detections
+        self._shape: tuple[int, int] | None = None
+        self._levels: list[Level] = []
+        self._batch = np.empty((0, 1, self._side, self._side), np.float32)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Score at which each class is kept."""
+        return dict(zip(self.bundle.manifest.classes, map(float, self._thresholds), strict=True))
+
+    def detect(self, image: NDArray[np.uint8], *, field: Box | None = None) -> Found:
+        """Particles of `image` (height, width) uint8 inside `field` (x1 y1 x2 y2 px, half-open; None: all of it)."""
+        x1, y1, x2, y2 = field or (0, 0, image.shape[1], image.shape[0])
+        part = image[y1:y2, x1:x2]
+        started = time.monotonic_ns()
+        self._plan(part.shape)
+        offset = 0
+        for level in self._levels:
+            cut_tiles(part, level, self._batch[offset : offset + len(level.corners)])
+            offset += len(level.corners)
+        tiled = time.monotonic_ns()
+        raw = self.engine.infer(self._batch)
+        inferred = time.monotonic_ns()
+        seen = self._to_field(decode_ultralytics(raw, self._thresholds), part.shape)
+        kept = suppress(seen.xyxy, seen.score, self.bundle.manifest.nms_iou)
+        found = seen[kept[: self._most]]
+        shifted = Detections(found.xyxy + np.float32([x1, y1, x1, y1]), found.score, found.class_id, found.flags)
+        done = time.monotonic_ns()
+        stages = {"tile": tiled - started, "infer": inferred - tiled, "decode": done - inferred}
+        return Found(shifted, len(kept) > self._most, len(raw), {k: ns / 1e6 for k, ns in stages.items()})
+
+    def _plan(self, shape: tuple[int, ...]) -> None:
+        height, width = shape
+        if self._shape == (height, width):
+            return
+        if min(height, width) < 1:
+            raise ConfigError(f"the examined field is {width} x {height} pixels: nothing to look at")
+        own = self.settings
+        self._levels = plan_levels(
+            height=height, width=width, side=self._side, overlap=own.overlap_px, scale=own.scale, most=own.levels
+        )
+        tiles = sum(len(level.corners) for level in self._levels)
+        self._batch = np.empty((tiles, 1, self._side, self._side), np.float32)
+        self._shape = (height, width)
+
+    def _to_field(self, seen: Candidates, shape: tuple[int, ...]) -> Detections:
+        """Candidates of all levels in field pixels, without those that another tile or level sees better."""
+        parts, first = [], 0
+        for rank, level in enumerate(self._levels):
+            mine = (seen.tile >= first) & (seen.tile < first + len(level.corners))
+            corner = level.corners[seen.tile[mine] - first].astype(np.float32)
+            first += len(level.corners)
+            box, side = seen.xyxy[mine], np.float32(self._side)
+            size = (box[:, 2:] - box[:, :2]).max(axis=1)
+            limit = np.array([level.width, level.height], np.float32)
+            cut = ((box[:, :2] < TOUCH_PX) & (corner > 0)).any(axis=1)
+            cut |= ((box[:, 2:] > side - TOUCH_PX) & (corner + side < limit)).any(axis=1)
+            last = rank == len(self._levels) - 1
+            # A particle shorter than the overlap is whole in another tile; a longer one in the next, coarser level.
+            keep = ~cut | (last & (size > self.settings.overlap_px))
+            if rank:
+                keep &= size >= FINER_SEES_PX
+            scale = np.array([level.scale_x, level.scale_y] * 2, np.float32)
+            inside = np.clip(box + np.tile(corner, 2), 0, np.tile(limit, 2)) / scale
+            flags = np.where(cut, FLAG_SEAM, 0).astype(np.uint16)
+            parts.append(Detections(inside, seen.score[mine], seen.class_id[mine], flags)[keep])
+        found = Detections.concatenate(parts)
+        found = found[(found.size > 0).all(axis=1)]
+        far = np.array([shape[1], shape[0]], np.float32) - 1
+        return found.flag(FLAG_BORDER, (found.xyxy[:, :2] < 1).any(axis=1) | (found.xyxy[:, 2:] > far).any(axis=1))
+
+
+def _check(settings: DetectSettings, side: int) -> None:
+    if not 0 <= settings.overlap_px < side:
+        raise ConfigError(f"overlap_px {settings.overlap_px} must be from 0 to less than the tile of {side} px")
+    if not 0 < settings.scale <= 8:
+        raise ConfigError(f"scale {settings.scale} must be above 0 and at most 8")
+    if settings.score is not None and not 0 < settings.score < 1:
+        raise ConfigError(f"score {settings.score} must lie between 0 and 1")
+    for name in ("levels", "max_detections"):
+        value = getattr(settings, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} {value} must be 1 or more")

@@ -1,0 +1,69 @@
+"""Every error that nanotally raises on purpose.
+
+    NanotallyError
+    ├── UsageError          the words on the command line do not make sense
+    ├── ConfigError         a configuration file that cannot be followed
+    ├── MicrographError     an image that cannot be read, or metadata that contradicts it
+    ├── LabelError          a label file that is not what it claims to be
+    ├── PatternError        a pattern file or a template that cannot be used
+    ├── DatasetError        a folder that is not a data set
+    ├── BundleError         a model bundle that is missing, damaged or of another schema
+    ├── EngineError         an inference engine that cannot be had or has failed
+    ├── SourceError         a feed that cannot be opened or has broken
+    │   └── EndOfFeed       a finite feed that was read to its end: not a fault
+    └── WireError           a message that breaks the wire format
+
+A message says what, where and what to do, in one line: the command line prints it as it is.
+"""
+
+
+class NanotallyError(Exception):
+    """The root: catch this to catch all that nanotally raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(NanotallyError):
+    """The words on the command line do not make sense."""
+
+    exit_code = 2
+
+
+class ConfigError(NanotallyError):
+    """A configuration file that cannot be followed."""
+
+
+class MicrographError(NanotallyError):
+    """An image that cannot be read, or metadata that contradicts it."""
+
+
+class LabelError(NanotallyError):
+    """A label file that is not what it claims to be."""
+
+
+class PatternError(NanotallyError):
+    """A pattern file or a template that cannot be used."""
+
+
+class DatasetError(NanotallyError):
+    """A folder that is not a data set."""
+
+
+class BundleError(NanotallyError):
+    """A model bundle that is missing, damaged or of another schema."""
+
+
+class EngineError(NanotallyError):
+    """An inference engine that cannot be had or has failed."""
+
+
+class SourceError(NanotallyError):
+    """A feed that cannot be opened or has broken."""
+
+
+class EndOfFeed(SourceError):  # noqa: N818 - the end is not an error
+    """A finite feed that was read to its end: not a fault."""
+
+
+class WireError(NanotallyError):
+    """A message that breaks the wire format."""

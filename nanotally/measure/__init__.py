@@ -1,0 +1,1 @@
+"""Measuring: what was found against what is there."""

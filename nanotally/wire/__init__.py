@@ -1,0 +1,42 @@
+"""The wire format, schema 1: messages over ZeroMQ, and a subscriber that tells what it missed.
+
+Needs numpy and pyzmq only. The format itself is described in `docs/wire-format.md`.
+"""
+
+from nanotally.wire.codec import decode, encode, topic_of
+from nanotally.wire.messages import (
+    SCHEMA,
+    CountsMessage,
+    DetectionsMessage,
+    FrameMessage,
+    Message,
+    Model,
+    Origin,
+    StatusMessage,
+)
+from nanotally.wire.records import COLUMNS, UNCONFIRMED, Column, records_from
+from nanotally.wire.subscriber import Gap, Subscriber
+from nanotally.wire.topics import KINDS, Topic, check_name
+
+__all__ = [
+    "COLUMNS",
+    "KINDS",
+    "SCHEMA",
+    "UNCONFIRMED",
+    "Column",
+    "CountsMessage",
+    "DetectionsMessage",
+    "FrameMessage",
+    "Gap",
+    "Message",
+    "Model",
+    "Origin",
+    "StatusMessage",
+    "Subscriber",
+    "Topic",
+    "check_name",
+    "decode",
+    "encode",
+    "records_from",
+    "topic_of",
+]

@@ -1,0 +1,1 @@
+"""The trainer: data sets, tiny YOLO networks, evaluation, export. The only program that imports ultralytics."""
