@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -115,11 +114,11 @@ class Config:
         if len(self.source) != 1:
             found = ", ".join(self.source) or "none"
             raise ValueError(f"exactly one [source.NAME] with its uri is needed; found {found}")
-        for name in (self.instance, *self.source):
-            try:
-                check_name(name)
-            except WireError as error:
-                raise ValueError(str(error)) from error
+        try:
+            check_name(self.instance)
+            check_name(*self.source)
+        except WireError as error:
+            raise ValueError(str(error)) from error
 
 
 def _check_loopback(host: str) -> None:
@@ -129,8 +128,8 @@ def _check_loopback(host: str) -> None:
         loopback = False
     if not loopback:
         raise ValueError(
-            f"{host!r} can be reached from other machines, which needs CURVE keys that this version does not have; "
-            "use 127.0.0.1, and a tunnel (ssh -L) from elsewhere"
+            f"{host!r} can be reached from other machines; that needs CURVE keys, which this version "
+            "does not have: use 127.0.0.1, and a tunnel (ssh -L) from elsewhere"
         )
 
 
@@ -146,7 +145,7 @@ def read_config(
 
     Args:
         path: of the TOML file. None: the defaults, which need a `uri`.
-        uri: of the source. It keeps the name of the file's source, but not its pixel size: that was of another feed.
+        uri: of the source, under the name of the file's source but without its pixel size: another feed.
         instance: name of the microscope.
         bundle: folder of the model bundle.
         engine: what runs it.

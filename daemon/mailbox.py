@@ -12,8 +12,8 @@ T = TypeVar("T")
 class Mailbox(Generic[T]):
     """Hands items from one thread to another.
 
-    A live feed overwrites: what waits is always the newest, and the one that nobody took in time is counted. A feed
-    that must not lose anything is made to wait instead, until there is room.
+    A live feed overwrites: what waits is always the newest, and what nobody took in time is counted. A replay
+    must not lose anything and is made to wait instead, until there is room.
     """
 
     def __init__(self, *, capacity: int = 1, overwrite: bool = True) -> None:
@@ -26,15 +26,14 @@ class Mailbox(Generic[T]):
         self._capacity = capacity
         self._overwrite = overwrite
         self._items: deque[T] = deque()
-        self._overwritten = 0
+        self._dropped = 0
         self._finished = False
-        # One mutex and one condition for both sides: with one putter and one taker, at most one of them waits.
         self._changed = threading.Condition()
 
     @property
-    def overwritten(self) -> int:
-        """How many items were dropped because a newer one came."""
-        return self._overwritten
+    def dropped(self) -> int:
+        """How many items nobody took: a newer one came, or the mailbox was closed."""
+        return self._dropped
 
     def put(self, item: T) -> None:
         """Leave an item; waits for room if nothing may be overwritten.
@@ -49,12 +48,12 @@ class Mailbox(Generic[T]):
                 raise EOFError("the mailbox is closed")
             if len(self._items) == self._capacity:
                 self._items.popleft()
-                self._overwritten += 1
+                self._dropped += 1
             self._items.append(item)
             self._changed.notify_all()
 
     def take(self, timeout_s: float) -> T | None:
-        """The oldest item, which then is gone, or None if none came within `timeout_s`.
+        """Oldest item, which then is gone, or None if none came within `timeout_s`.
 
         Raises:
             EOFError: the mailbox is closed, or finished and empty.
@@ -78,5 +77,6 @@ class Mailbox(Generic[T]):
     def close(self) -> None:
         """Nothing more will be put or taken, and whoever waits is let go."""
         with self._changed:
+            self._dropped += len(self._items)
             self._items.clear()
             self.finish()

@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 
 from nanotally.opencv import cv2
 
-FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX)
+FONTS = (
+    cv2.FONT_HERSHEY_SIMPLEX,
+    cv2.FONT_HERSHEY_DUPLEX,
+    cv2.FONT_HERSHEY_COMPLEX,
+    cv2.FONT_HERSHEY_TRIPLEX,
+)
 Grey = NDArray[np.uint8]
 
 
-def _write(image: Grey, text: str, at: tuple[int, int], height_px: float, ink: int, rng: Generator) -> int:
+def _write(image: Grey, text: str, at: tuple[int, int], *, height_px: float, ink: int, rng: Generator) -> int:
     """Write `text` with its lower left corner at `at`; answers its width in pixels."""
     font = FONTS[rng.integers(len(FONTS))]
     scale = height_px / 21
@@ -42,16 +47,18 @@ def draw_databar(image: Grey, height_px: int, rng: Generator) -> tuple[int, int,
     for fact in rng.permutation(facts):
         if x > width * 0.65:
             break
-        x += _write(image, str(fact), (x, height - int(height_px * 0.3)), letters, ink, rng) + int(letters * 1.5)
+        x += _write(image, str(fact), (x, height - int(height_px * 0.3)), height_px=letters, ink=ink, rng=rng) + int(
+            letters * 1.5
+        )
     bar, y = int(width * rng.uniform(0.08, 0.25)), height - int(height_px * rng.uniform(0.3, 0.6))
     x = width - bar - int(width * 0.04)
     cv2.rectangle(image, (x, y), (x + bar, y + max(1, height_px // 20)), ink, -1)
-    _write(image, _length_text(rng), (x, y - 2), letters * 0.9, ink, rng)
+    _write(image, _length_text(rng), (x, y - 2), height_px=letters * 0.9, ink=ink, rng=rng)
     return 0, 0, width, top
 
 
 def draw_scale_bar(image: Grey, rng: Generator) -> None:
-    """Draw a scale bar with its length somewhere along an edge of the picture, on a patch of its own or on the specimen."""
+    """Draw a scale bar with its length along an edge of the picture, on a patch of its own or on the specimen."""
     height, width = image.shape
     letters = height * rng.uniform(0.03, 0.07)
     bar, thick = int(width * rng.uniform(0.1, 0.35)), max(2, int(height * rng.uniform(0.005, 0.025)))
@@ -60,10 +67,14 @@ def draw_scale_bar(image: Grey, rng: Generator) -> None:
     ink = 255 if rng.random() < 0.75 else 0
     if rng.random() < 0.35:
         pad = int(letters * 0.6)
-        patch = (slice(max(0, int(y - letters * 1.6 - pad)), y + thick + pad), slice(max(0, x - pad), x + bar + pad))
+        patch = (
+            slice(max(0, int(y - letters * 1.6 - pad)), y + thick + pad),
+            slice(max(0, x - pad), x + bar + pad),
+        )
         image[patch] = 255 - ink
     cv2.rectangle(image, (x, y), (x + bar, y + thick), ink, -1)
-    _write(image, _length_text(rng), (x + int(bar * rng.uniform(0, 0.3)), int(y - letters * 0.3)), letters, ink, rng)
+    at = (x + int(bar * rng.uniform(0, 0.3)), int(y - letters * 0.3))
+    _write(image, _length_text(rng), at, height_px=letters, ink=ink, rng=rng)
 
 
 def draw_panel_letter(image: Grey, rng: Generator) -> None:
@@ -76,5 +87,8 @@ def draw_panel_letter(image: Grey, rng: Generator) -> None:
     y = int(letters * 1.5) if rng.random() < 0.9 else int(height - letters * 0.5)
     ink = 255 if rng.random() < 0.6 else 0
     if rng.random() < 0.4:
-        image[max(0, int(y - letters * 1.4)) : int(y + letters * 0.5), max(0, x - 5) : int(x + letters * (len(text) + 0.3))] = 255 - ink
-    _write(image, text, (x, y), letters, ink, rng)
+        image[
+            max(0, int(y - letters * 1.4)) : int(y + letters * 0.5),
+            max(0, x - 5) : int(x + letters * (len(text) + 0.3)),
+        ] = 255 - ink
+    _write(image, text, (x, y), height_px=letters, ink=ink, rng=rng)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nanotally.detections import CLASSES
 from nanotally.generator.annotation import draw_databar, draw_panel_letter, draw_scale_bar
 from nanotally.generator.optics import Optics, record
+from nanotally.generator.pattern import Pattern, draw_template
 from nanotally.generator.placement import Crowd, Stop, place
 from nanotally.generator.scene import Substrate, Truth, paint_particles, paint_substrate, truth_of
 from nanotally.generator.shapes import DRAW, Material, Sprite
@@ -62,10 +63,14 @@ class SyntheticMicrograph:
     field: tuple[int, int, int, int]
 
 
-def drawer(specimen: Specimen, rng: Generator) -> Sprite:
+def draw_shape(specimen: Specimen, rng: Generator) -> Sprite:
     """One particle of the specimen, its class and size drawn at random."""
     name = specimen.classes[rng.integers(len(specimen.classes))]
-    size = specimen.size_px * np.exp(rng.normal(0, np.log(specimen.size_sigma_g))) if specimen.size_sigma_g > 1 else specimen.size_px
+    size = (
+        specimen.size_px * np.exp(rng.normal(0, np.log(specimen.size_sigma_g)))
+        if specimen.size_sigma_g > 1
+        else specimen.size_px
+    )
     return DRAW[name](float(np.clip(size, 4, 600)), specimen.material, rng)
 
 
@@ -91,7 +96,12 @@ def make_micrograph(
     rng = np.random.default_rng(seed)
     bar = int(height * rng.uniform(0.05, 0.1)) if annotate and rng.random() < 0.35 else 0
     placed, stop = place(
-        height=height - bar, width=width, most=max_particles, draw=lambda: drawer(specimen, rng), crowd=specimen.crowd, rng=rng
+        height=height - bar,
+        width=width,
+        most=max_particles,
+        draw=lambda: draw_shape(specimen, rng),
+        crowd=specimen.crowd,
+        rng=rng,
     )
     signal = paint_substrate(height, width, specimen.substrate, rng)
     paint_particles(signal[: height - bar], placed, shadow=specimen.shadow, sunk=specimen.sunk)
@@ -108,9 +118,42 @@ def make_micrograph(
     return SyntheticMicrograph(image, truth, stop, examined)
 
 
-def paper_specimen(classes: tuple[str, ...] = CLASSES) -> Specimen:
-    """The paper's picture (section 2.3): particles apart from one another on a flat dark canvas, hardly any noise."""
-    return Specimen(classes=classes, substrate=Substrate(level=0.08), optics=Optics(electrons=2000.0, beam_px=0.5))
+def make_paper_micrograph(
+    source: Pattern | tuple[str, ...],
+    *,
+    height: int,
+    width: int,
+    max_particles: int,
+    seed: int | tuple[int, ...],
+) -> SyntheticMicrograph:
+    """A picture made as the paper made them (section 2.3): turned templates, apart from one another, on a flat canvas.
+
+    Args:
+        source: a pattern, whose resolution and background are taken; or names of procedural shapes.
+        height: of the image in pixels, for shapes.
+        width: of the image in pixels, for shapes.
+        max_particles: the placement stops there or when no space is left.
+        seed: of everything that is drawn at random.
+    """
+    rng = np.random.default_rng(seed)
+    if isinstance(source, Pattern):
+        height, width, level = source.height, source.width, source.background / 255
+    else:
+        level = Pattern.background / 255
+        specimen = Specimen(classes=source)
+    placed, stop = place(
+        height=height,
+        width=width,
+        most=max_particles,
+        draw=lambda: draw_template(source, rng) if isinstance(source, Pattern) else draw_shape(specimen, rng),
+        crowd=Crowd(),
+        rng=rng,
+    )
+    signal = np.full((height, width), level, np.float32)
+    paint_particles(signal, placed)
+    image = np.round(np.clip(signal, 0, 1) * 255).astype(np.uint8)
+    truth = truth_of(placed, hidden=np.zeros((height, width), bool))
+    return SyntheticMicrograph(image, truth, stop, (0, 0, width, height))
 
 
 def random_specimen(rng: Generator, classes: tuple[str, ...] = CLASSES, *, size_px: float | None = None) -> Specimen:

@@ -67,7 +67,7 @@ def record(signal: Image, optics: Optics, rng: Generator) -> NDArray[np.uint8]:
     """Image (h, w) uint8 of a scene's signal (h, w) float32."""
     if optics.beam_px > 0.2:
         kernel = _beam(optics.beam_px, optics.astigmatism, rng.uniform(0, np.pi))
-        signal = cv2.filter2D(signal, -1, kernel, borderType=cv2.BORDER_REFLECT)
+        signal = np.asarray(cv2.filter2D(signal, -1, kernel, borderType=cv2.BORDER_REFLECT), np.float32)
     if optics.vibration_px:
         signal = _scan(signal, optics.vibration_px, rng)
     if optics.streaks:
@@ -82,8 +82,8 @@ def _publish(image: NDArray[np.uint8], optics: Optics) -> NDArray[np.uint8]:
     height, width = image.shape
     if optics.rescale != 1:
         small = cv2.resize(image, None, fx=optics.rescale, fy=optics.rescale, interpolation=cv2.INTER_AREA)
-        image = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+        image = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
     if optics.jpeg_quality is not None:
         _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, optics.jpeg_quality])
-        image = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)
-    return np.asarray(image, np.uint8)
+        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return image

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from nanotally.detections import CLASSES
 from nanotally.errors import PatternError
@@ -131,7 +130,9 @@ def _template(text: str, folder: Path, where: str) -> Template:
     if "mask" in options:
         mask, _ = _load(folder / options["mask"], where)
         if mask.shape != image.shape:
-            raise PatternError(f"{where}: mask is {mask.shape[1]}x{mask.shape[0]}, template {image.shape[1]}x{image.shape[0]}")
+            raise PatternError(
+                f"{where}: mask is {mask.shape[1]}x{mask.shape[0]}, template {image.shape[1]}x{image.shape[0]}"
+            )
         alpha = (mask > 0.5).astype(np.float32)
     if not (alpha >= 0.5).any():
         raise PatternError(f"{where}: the mask of {name} is empty")
@@ -140,14 +141,18 @@ def _template(text: str, folder: Path, where: str) -> Template:
 
 def _load(path: Path, where: str) -> tuple[Image, Image]:
     """Grey image and alpha (all 1 where the file has none), both (h, w) float32, 0 to 1."""
-    raw = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED) if path.is_file() and path.stat().st_size else None
+    raw = (
+        cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        if path.is_file() and path.stat().st_size
+        else None
+    )
     if raw is None:
         raise PatternError(f"{where}: template {path.name} is not there or is not an image")
-    whole: NDArray[np.float32] = raw.astype(np.float32) / np.iinfo(raw.dtype).max
+    whole = np.asarray(raw / (255 if raw.dtype == np.uint8 else 65535), np.float32)
     if whole.ndim == 2:
         return whole, np.ones_like(whole)
-    grey = whole[..., :3].mean(axis=2)
-    return grey, whole[..., 3] if whole.shape[2] == 4 else np.ones_like(grey)
+    grey = np.asarray(whole[..., :3].mean(axis=2), np.float32)
+    return grey, np.asarray(whole[..., 3], np.float32) if whole.shape[2] == 4 else np.ones_like(grey)
 
 
 def draw_template(pattern: Pattern, rng: Generator) -> Sprite:

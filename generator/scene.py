@@ -99,7 +99,10 @@ def _cast_shadow(canvas: Image, spot: Placed, strength: float) -> None:
     soft = cv2.GaussianBlur(alpha, (0, 0), reach / 2)
     h, w = soft.shape
     y1, x1 = spot.y - reach, spot.x - reach
-    rows, cols = slice(max(y1, 0), min(y1 + h, canvas.shape[0])), slice(max(x1, 0), min(x1 + w, canvas.shape[1]))
+    rows, cols = (
+        slice(max(y1, 0), min(y1 + h, canvas.shape[0])),
+        slice(max(x1, 0), min(x1 + w, canvas.shape[1])),
+    )
     canvas[rows, cols] *= 1 - strength * soft[rows.start - y1 : rows.stop - y1, cols.start - x1 : cols.stop - x1]
 
 
@@ -120,7 +123,12 @@ def truth_of(placed: list[Placed], hidden: NDArray[np.bool_]) -> Truth:
         if visible < LEAST_VISIBLE:
             continue
         ys, xs = np.nonzero(seen)
-        box = (at[1].start + xs.min(), at[0].start + ys.min(), at[1].start + xs.max() + 1, at[0].start + ys.max() + 1)
+        box = (
+            at[1].start + xs.min(),
+            at[0].start + ys.min(),
+            at[1].start + xs.max() + 1,
+            at[0].start + ys.max() + 1,
+        )
         rows.append((*box, spot.sprite.class_id, visible, on_canvas < whole, spot.sprite.size_px))
         instances[at][seen] = len(rows)
     table = np.array(rows, np.float32).reshape(-1, 8)

@@ -111,14 +111,16 @@ def quasi_sphere(diameter_px: float, material: Material, rng: Generator) -> Spri
     share = np.clip(distance / contour, 0, 1)
     cosine = np.sqrt(1 - share**2)
     signal = _lit(cosine, share * np.cos(angle), share * np.sin(angle), material)
-    signal += material.level * material.edge_gain * np.exp(-np.clip(inside, 0, None) / (material.edge_width * radius + 0.3))
+    signal += (
+        material.level * material.edge_gain * np.exp(-np.clip(inside, 0, None) / (material.edge_width * radius + 0.3))
+    )
     signal *= 1 + material.roughness * _texture(x.shape, diameter_px * rng.uniform(0.02, 0.12), rng)
     alpha = np.clip(inside + 0.5, 0, 1).astype(np.float32)
     return Sprite(signal.astype(np.float32), alpha, QUASI_SPHERE, 2 * float(np.sqrt(alpha.sum() / np.pi)))
 
 
 def _rotation(material: Material, rng: Generator) -> NDArray[np.float64]:
-    """Rotation matrix of a cube: free about the beam, tilted by up to the material's tilt about an axis in the plane."""
+    """Rotation matrix of a cube: free about the beam, tilted about an axis in the plane."""
     turn, axis, tilt = rng.uniform(0, 2 * np.pi), rng.uniform(0, 2 * np.pi), rng.uniform(0, material.tilt_rad)
     lean = cv2.Rodrigues(np.array([np.cos(axis), np.sin(axis), 0.0]) * tilt)[0]
     return np.asarray(lean @ cv2.Rodrigues(np.array([0, 0, turn]))[0])
@@ -164,7 +166,9 @@ def cube(edge_px: float, material: Material, rng: Generator) -> Sprite:
         face = np.array([middle + i * across[0] + j * across[1] for i, j in ((-1, -1), (-1, 1), (1, 1), (1, -1))])
         depth = _inside_polygon(x, y, face[:, :2], rounding)
         lit = _lit(np.full_like(x, normal[2]), np.full_like(x, normal[0]), np.full_like(x, normal[1]), material)
-        lit += material.level * material.edge_gain * np.exp(-np.clip(depth, 0, None) / (material.edge_width * half + 0.3))
+        lit += (
+            material.level * material.edge_gain * np.exp(-np.clip(depth, 0, None) / (material.edge_width * half + 0.3))
+        )
         np.copyto(signal, lit, where=depth > best)
         np.maximum(best, depth, out=best)
     signal *= 1 + material.roughness * _texture(x.shape, edge_px * rng.uniform(0.02, 0.12), rng)

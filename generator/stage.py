@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nanotally.detections import Detections, area
 from nanotally.errors import EndOfFeed, SourceError
 from nanotally.frame import Frame
-from nanotally.generator.micrograph import Specimen, drawer
+from nanotally.generator.micrograph import Specimen, draw_shape
 from nanotally.generator.optics import Optics, record
 from nanotally.generator.placement import Crowd, place
 from nanotally.generator.scene import Substrate, paint_particles, paint_substrate, truth_of
@@ -95,7 +95,7 @@ class Stage:
             shadow=0.2,
         )
         placed, _ = place(
-            height=self._height, width=self._width, most=sim.particles, draw=lambda: drawer(specimen, rng),
+            height=self._height, width=self._width, most=sim.particles, draw=lambda: draw_shape(specimen, rng),
             crowd=specimen.crowd, rng=rng,
         )  # fmt: skip
         self._signal = paint_substrate(self._height, self._width, specimen.substrate, rng)
@@ -118,9 +118,9 @@ class Stage:
         return record(part, optics, np.random.default_rng((sim.seed, number)))
 
     def truth(self, number: int) -> tuple[Detections, NDArray[np.float32]]:
-        """Particles of frame `number`, boxes in frame pixels, and the share of each box that lies in the frame, (n,)."""
+        """Particles of frame `number`, boxes in frame pixels, and the share of each box that is in the frame."""
         x, y = self.position(number)
-        whole = self._truth.detections.xyxy - np.float32([x, y, x, y])
+        whole = self._truth.detections.xyxy - np.array([x, y, x, y], np.float32)
         seen = np.clip(whole, 0, [self.simulation.width, self.simulation.height] * 2).astype(np.float32)
         share = area(seen) / area(whole)
         rows = share > 0
@@ -161,5 +161,3 @@ class SimSource:
 def open_sim(uri: str) -> SimSource:
     """Open a `sim:` URI: the entry point of the group `nanotally.sources`."""
     return SimSource(uri)
-
-

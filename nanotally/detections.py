@@ -41,9 +41,9 @@ class Detections:
     """
 
     xyxy: NDArray[np.float32]
-    score: NDArray[np.float32] = field(default=None)  # type: ignore[assignment]
-    class_id: NDArray[np.uint16] = field(default=None)  # type: ignore[assignment]
-    flags: NDArray[np.uint16] = field(default=None)  # type: ignore[assignment]
+    score: NDArray[np.float32] = field(default=None)  # type: ignore[arg-type]
+    class_id: NDArray[np.uint16] = field(default=None)  # type: ignore[arg-type]
+    flags: NDArray[np.uint16] = field(default=None)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
         xyxy = np.ascontiguousarray(self.xyxy, dtype=np.float32).reshape(-1, 4)
@@ -100,7 +100,8 @@ class Detections:
 def area(xyxy: ArrayLike) -> NDArray[np.float32]:
     """(n,) float32 area in square pixels of (n, 4) boxes; zero where a box is inside out."""
     box = np.asarray(xyxy, dtype=np.float32)
-    return np.asarray(np.clip(box[..., 2] - box[..., 0], 0, None) * np.clip(box[..., 3] - box[..., 1], 0, None))
+    sides = np.clip(box[..., 2:] - box[..., :2], 0, None)
+    return np.asarray(sides[..., 0] * sides[..., 1], np.float32)
 
 
 def intersection(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
@@ -108,11 +109,11 @@ def intersection(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
     a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    return np.asarray(np.prod(np.clip(high - low, 0, None), axis=2))
+    return np.asarray(np.prod(np.clip(high - low, 0, None), axis=2), np.float32)
 
 
 def iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
     """Intersection over union (Jaccard, paper eq. 1) of `a` (n, 4) with `b` (m, 4): (n, m) float32, 0 to 1."""
     shared = intersection(a, b)
     union = area(a)[:, None] + area(b)[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0), np.float32)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from nanotally.bundle import Bundle
 from nanotally.detect import Detector, DetectSettings, load_engine
 from nanotally.detections import Detections
+from nanotally.labels import Dataset
 from nanotally.measure.matching import SAME_AT, match
+from nanotally.micrograph import Micrograph, read_micrograph
 
 LOWEST_SCORE = 0.01
 """Precision-recall curves are drawn from here up, whatever threshold the bundle publishes at."""
@@ -89,14 +92,27 @@ class Evaluation:
     count_error: float
 
 
-def judge(bundle: Bundle, pictures: Iterable[tuple[str, NDArray[np.uint8], tuple[int, int, int, int], Detections]], *,
-          engine: str = "auto", scale: float = 1.0) -> list[Judged]:  # fmt: skip
-    """Run `bundle` over pictures: (name, image, field, labels) each."""
+def pictures_of(labelled: Dataset) -> Iterator[tuple[str, Micrograph, Detections]]:
+    """Name, micrograph and labels of each sample, read when it is asked for."""
+    for sample in labelled.samples:
+        yield sample.image.name, read_micrograph(sample.image), sample.labels.detections
+
+
+def judge(
+    bundle: Bundle,
+    pictures: Iterable[tuple[str, Micrograph, Detections]],
+    *,
+    engine: str = "auto",
+    scale: float = 1.0,
+) -> list[Judged]:
+    """Run `bundle` over pictures as `pictures_of` gives them."""
     detector = Detector(bundle, load_engine(engine, bundle), DetectSettings(score=LOWEST_SCORE, scale=scale))
-    return [
-        Judged(name, truth, detector.detect(image, field=field).detections, (image.shape[0], image.shape[1]))
-        for name, image, field, truth in pictures
-    ]
+    judged = []
+    for name, micrograph, truth in pictures:
+        height, width = micrograph.image.shape
+        found = detector.detect(micrograph.image, field=micrograph.field).detections
+        judged.append(Judged(name, truth, found, (height, width)))
+    return judged
 
 
 def at_thresholds(found: Detections, thresholds: NDArray[np.float32]) -> Detections:
@@ -147,16 +163,15 @@ def average_precision(judged: list[Judged], classes: int) -> tuple[NDArray[np.fl
     """COCO average precision a class at 0.5, and averaged over 0.50 to 0.95; nan where a class has no label."""
     from faster_coco_eval import COCO, COCOeval_faster
 
-    truths, found = [], []
+    truths: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for number, image in enumerate(judged, start=1):
         for detections, rows in ((image.truth, truths), (image.found, found)):
-            for box, (w, h), score, class_id in zip(
-                detections.xyxy.tolist(), detections.size.tolist(), detections.score.tolist(), detections.class_id.tolist(),
-                strict=True,
-            ):  # fmt: skip
+            for row, class_id in enumerate(detections.class_id.tolist()):
+                (x, y, _, _), (w, h) = detections.xyxy[row].tolist(), detections.size[row].tolist()
                 rows.append({
                     "id": len(rows) + 1, "image_id": number, "category_id": class_id + 1, "iscrowd": 0,
-                    "bbox": [box[0], box[1], w, h], "area": w * h, "score": score,
+                    "bbox": [x, y, w, h], "area": w * h, "score": float(detections.score[row]),
                 })  # fmt: skip
     nothing = np.full(classes, np.nan)
     if not truths or not found:
@@ -218,5 +233,3 @@ def figures(evaluation: Evaluation) -> dict[str, object]:
             for name, score in evaluation.classes.items()
         },
     }  # fmt: skip
-
-

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from nanotally.bundle import MODEL, Bundle, Manifest, save_manifest, sha256
+from msgspec.structs import replace
+
+from nanotally.bundle import MODEL, SCHEMA, Bundle, Manifest, save_manifest, sha256
 from nanotally.detections import CLASSES
+from nanotally.errors import DatasetError
+from nanotally.labels import read_dataset
+from nanotally.trainer.evaluate import best_thresholds, judge, pictures_of
 from nanotally.trainer.train import keep_offline
 
 OPSET = 17
 """The newest that TensorRT 8.5 reads."""
+UNTUNED = 0.25
+"""Threshold of every class where there is no validation set to choose better ones on: YOLO's usual one."""
 
 
 def write_onnx(checkpoint: Path, onnx: Path, *, side_px: int) -> None:
@@ -36,20 +42,46 @@ def write_onnx(checkpoint: Path, onnx: Path, *, side_px: int) -> None:
         )  # fmt: skip
 
 
-def write_bundle(
-    checkpoint: Path, folder: Path, *, name: str, side_px: int, trained_on: str, thresholds: Mapping[str, float] | None = None
+def export(
+    checkpoint: Path,
+    folder: Path,
+    *,
+    name: str,
+    side_px: int,
+    trained_on: str,
+    validation: Path | None = None,
 ) -> Bundle:
-    """Export `checkpoint` into a bundle in `folder`; thresholds of 0.25 until better ones are chosen."""
+    """Export `checkpoint` into a bundle in `folder`.
+
+    Args:
+        checkpoint: written by `train`.
+        folder: the bundle; files of an older one are replaced.
+        name: published on the wire.
+        side_px: side of the network's input.
+        trained_on: what the network saw, in one line.
+        validation: labelled set on which the thresholds are chosen; None: they are `UNTUNED`.
+
+    Raises:
+        DatasetError: if the checkpoint is not there.
+    """
+    if not checkpoint.is_file():
+        raise DatasetError(
+            f"{checkpoint}: no such checkpoint; `nanotally train` writes one to OUT/train/weights/best.pt"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     write_onnx(checkpoint, folder / MODEL, side_px=side_px)
     manifest = Manifest(
-        schema=1,
+        schema=SCHEMA,
         name=name,
         sha256=sha256(folder / MODEL),
         classes=CLASSES,
         input_size_px=side_px,
-        thresholds=dict(thresholds or dict.fromkeys(CLASSES, 0.25)),
+        thresholds=dict.fromkeys(CLASSES, UNTUNED),
         trained_on=trained_on,
     )
+    bundle = Bundle(folder, manifest)
+    if validation is not None:
+        judged = judge(bundle, pictures_of(read_dataset(validation)))
+        manifest = replace(manifest, thresholds=best_thresholds(judged, CLASSES))
     save_manifest(folder, manifest)
     return Bundle(folder, manifest)

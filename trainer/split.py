@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nanotally.errors import DatasetError
-from nanotally.trainer.views import Picture
+from nanotally.trainer.pictures import Picture
 
 
 def split_by_group(pictures: Sequence[Picture], shares: Mapping[str, float], *, seed: int) -> dict[str, list[Picture]]:

@@ -55,7 +55,6 @@ def keep_offline(state: Path) -> None:
         "YOLO_CONFIG_DIR": str(home),
         "YOLO_OFFLINE": "True",
         "YOLO_AUTOINSTALL": "False",
-        "YOLO_VERBOSE": "False",
         "ULTRALYTICS_SKIP_REQUIREMENTS_CHECKS": "1",
     }
     import matplotlib
@@ -85,14 +84,23 @@ def train(recipe: Recipe, data: Path, out: Path, *, device: str = "cpu", resume:
         raise DatasetError(f"{data}: no data.yaml here; make a training set with `nanotally dataset`")
     keep_offline(out.resolve())
     try:
+        import torch
         from ultralytics import YOLO
     except ImportError as error:
         raise NanotallyError(f"training needs the train extra ({error}): pip install 'nanotally[train]'") from error
+
+    def use_all_cores(_: object) -> None:
+        torch.set_num_threads(os.cpu_count() or 1)  # ultralytics leaves one core idle, which is half of a small machine
+
     last = out / "train" / "weights" / "last.pt"
     if resume and last.is_file():
-        YOLO(last).train(resume=True, device=device)
+        network = YOLO(last)
+        network.add_callback("on_train_start", use_all_cores)
+        network.train(resume=True, device=device)
     else:
-        YOLO(ARCHITECTURES / f"{recipe.architecture}.yaml").train(
+        network = YOLO(ARCHITECTURES / f"{recipe.architecture}.yaml")
+        network.add_callback("on_train_start", use_all_cores)
+        network.train(
             data=str(data / "data.yaml"), project=str(out.resolve()), name="train", exist_ok=True, device=device,
             imgsz=recipe.input_size_px, epochs=recipe.epochs, batch=recipe.batch, seed=recipe.seed,
             optimizer="AdamW", lr0=recipe.learning_rate, lrf=0.01, cos_lr=True, warmup_epochs=0.5, close_mosaic=1,

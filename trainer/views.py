@@ -1,8 +1,6 @@
-"""Views: what one tile of the detector would see of a micrograph, at a random scale, place and setting of the video knobs."""
+"""Views: what one tile of the detector would see of a micrograph, at a random scale, place and setting of the knobs."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 from nanotally.detect.tiles import PAD
 from nanotally.detections import Detections, area
 from nanotally.opencv import cv2
+from nanotally.trainer.pictures import Picture
 
 LEAST_VISIBLE = 0.3
 """Share of a box that must lie in the view for it to stay labelled."""
@@ -18,26 +17,9 @@ SMALLEST_PX = 5.0
 """Boxes with a shorter side in the view are dropped: no network of this kind resolves them."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A labelled micrograph.
-
-    Attributes:
-        name: file name without folder.
-        image: (h, w) uint8.
-        detections: labelled boxes.
-        group: pictures of one group (article, sample) never stand on both sides of a split.
-        kind: what is stratified by when splitting, such as "SEM cube".
-    """
-
-    name: str
-    image: NDArray[np.uint8]
-    detections: Detections
-    group: str
-    kind: str = ""
-
-
-def cut_view(picture: Picture, *, side_px: int, scale: float, turns: int, rng: Generator) -> tuple[NDArray[np.uint8], Detections]:
+def cut_view(
+    picture: Picture, *, side_px: int, scale: float, turns: int, rng: Generator
+) -> tuple[NDArray[np.uint8], Detections]:
     """One square view of `side_px`: the picture scaled by `scale`, turned by `turns` quarter turns, cut at random.
 
     Returns:
@@ -70,13 +52,13 @@ def typical_px(picture: Picture) -> float:
 
 def turn_knobs(image: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
     """The image at other settings of contrast, brightness, gamma, focus, noise and, rarely, of polarity."""
-    signal = image.astype(np.float32) / 255
+    signal = np.asarray(image / 255, np.float32)
     if rng.random() < 0.08:
         signal = 1 - signal
     if rng.random() < 0.3:
-        signal = cv2.GaussianBlur(signal, (0, 0), rng.uniform(0.4, 1.6))
-    signal = np.clip(signal, 0, 1) ** rng.uniform(0.6, 1.6)
-    signal = (signal - 0.5) * rng.uniform(0.5, 1.3) + 0.5 + rng.uniform(-0.15, 0.15)
+        signal = np.asarray(cv2.GaussianBlur(signal, (0, 0), rng.uniform(0.4, 1.6)), np.float32)
+    curved = np.clip(signal, 0, 1) ** rng.uniform(0.6, 1.6)
+    shown = (curved - 0.5) * rng.uniform(0.5, 1.3) + 0.5 + rng.uniform(-0.15, 0.15)
     if rng.random() < 0.4:
-        signal = signal + rng.normal(0, rng.uniform(0.01, 0.1), signal.shape)
-    return np.asarray(np.clip(signal * 255, 0, 255).round(), np.uint8)
+        shown = shown + rng.normal(0, rng.uniform(0.01, 0.1), shown.shape)
+    return np.asarray(np.clip(shown * 255, 0, 255).round(), np.uint8)

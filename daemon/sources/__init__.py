@@ -1,7 +1,7 @@
 """Sources by URI: those that come with the daemon, and those that other packages bring.
 
-A package brings one by an entry point of the group `nanotally.sources`, named like the scheme: a callable that takes
-the whole URI and answers a `nanotally.frame.Source`.
+A package brings one by an entry point of the group `nanotally.sources`, named like the scheme: a callable
+that takes the whole URI and answers a `nanotally.frame.Source`.
 """
 
 from __future__ import annotations
@@ -51,5 +51,7 @@ def _load(point: EntryPoint) -> Callable[[str], Source]:
     try:
         opener: Callable[[str], Source] = point.load()
     except Exception as error:
-        raise SourceError(f"{point.name}: sources come from {point.value}, which cannot be imported: {error}") from error
+        raise SourceError(
+            f"{point.name}: sources come from {point.value}, which cannot be imported: {error}"
+        ) from error
     return opener

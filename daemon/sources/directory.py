@@ -14,7 +14,11 @@ log = logging.getLogger(__name__)
 
 
 class DirectorySource:
-    """A folder of micrographs, or a single one. A damaged file is logged and passed over; its number stays unused."""
+    """A folder of micrographs, or a single one. Damaged files are logged, and leave a gap in the numbers.
+
+    Attributes:
+        damaged: how many were passed over.
+    """
 
     live = False
 
@@ -30,10 +34,10 @@ class DirectorySource:
         except (MicrographError, OSError) as error:
             raise SourceError(str(error)) from error
         self._number = 0
-        self._damaged = 0
+        self.damaged = 0
 
     def read(self, timeout_s: float) -> Frame | None:
-        """Next micrograph; None in place of a damaged one. A file is read in one go, whatever `timeout_s` says."""
+        """Next micrograph; None in place of a damaged one. Reads a whole file, whatever `timeout_s` says."""
         if self._number >= len(self._files):
             raise self._end()
         number, path = self._number, self._files[self._number]
@@ -41,7 +45,7 @@ class DirectorySource:
         try:
             micrograph = read_micrograph(path)
         except MicrographError as error:
-            self._damaged += 1
+            self.damaged += 1
             log.warning("passed over: %s", error)
             return None
         for warning in micrograph.warnings:
@@ -58,9 +62,9 @@ class DirectorySource:
         )
 
     def _end(self) -> SourceError:
-        if self._damaged == len(self._files):
-            return SourceError(f"{self.uri}: none of {self._damaged} images could be read; see the warnings above")
-        return EndOfFeed(f"{self.uri}: all {len(self._files)} images were read, {self._damaged} of them damaged")
+        if self.damaged == len(self._files):
+            return SourceError(f"{self.uri}: none of {self.damaged} images could be read; see the warnings above")
+        return EndOfFeed(f"{self.uri}: all {len(self._files)} images were read, {self.damaged} of them damaged")
 
     def close(self) -> None:
         """Forget the rest of the folder."""

@@ -20,7 +20,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of the `nanotally` command. Exit code 0 done, 1 a fault in the work, 2 wrong usage."""
-    from nanotally.cli import detect, evaluate, generate, run, train  # noqa: F401 - each registers its verbs
+    from nanotally.cli import demo, detect, evaluate, generate, log, run, train  # noqa: F401 - each registers its verbs
 
     try:
         app()

@@ -40,4 +40,6 @@ def decode_ultralytics(raw: NDArray[np.float32], thresholds: NDArray[np.float32]
     centre_size = raw[tile, :4, anchor]
     half = centre_size[:, 2:] / 2
     xyxy = np.concatenate([centre_size[:, :2] - half, centre_size[:, :2] + half], axis=1)
-    return Candidates(tile, xyxy, kept.max(axis=1) if len(kept) else np.zeros(0, np.float32), class_id.astype(np.uint16))
+    return Candidates(
+        tile, xyxy, kept.max(axis=1) if len(kept) else np.zeros(0, np.float32), class_id.astype(np.uint16)
+    )

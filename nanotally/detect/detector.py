@@ -21,7 +21,7 @@ Box = tuple[int, int, int, int]
 TOUCH_PX = 2.0
 """A box that comes this near to the edge of its tile, in network pixels, is taken to be cut by it."""
 FINER_SEES_PX = 20.0
-"""Particles smaller than this in a coarse level, network pixels, are left to the finer level, which sees them twice as large."""
+"""Particles smaller than this in a coarse level, network pixels, are left to the finer one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,9 @@ class Detector:
         seen = self._to_field(decode_ultralytics(raw, self._thresholds), part.shape)
         kept = suppress(seen.xyxy, seen.score, self.bundle.manifest.nms_iou)
         found = seen[kept[: self._most]]
-        shifted = Detections(found.xyxy + np.float32([x1, y1, x1, y1]), found.score, found.class_id, found.flags)
+        shifted = Detections(
+            found.xyxy + np.array([x1, y1, x1, y1], np.float32), found.score, found.class_id, found.flags
+        )
         done = time.monotonic_ns()
         stages = {"tile": tiled - started, "infer": inferred - tiled, "decode": done - inferred}
         return Found(shifted, len(kept) > self._most, len(raw), {k: ns / 1e6 for k, ns in stages.items()})
@@ -115,7 +117,12 @@ class Detector:
             raise ConfigError(f"the examined field is {width} x {height} pixels: nothing to look at")
         own = self.settings
         self._levels = plan_levels(
-            height=height, width=width, side=self._side, overlap=own.overlap_px, scale=own.scale, most=own.levels
+            height=height,
+            width=width,
+            side=self._side,
+            overlap=own.overlap_px,
+            scale=own.scale,
+            most=own.levels,
         )
         tiles = sum(len(level.corners) for level in self._levels)
         self._batch = np.empty((tiles, 1, self._side, self._side), np.float32)
@@ -145,7 +152,8 @@ class Detector:
         found = Detections.concatenate(parts)
         found = found[(found.size > 0).all(axis=1)]
         far = np.array([shape[1], shape[0]], np.float32) - 1
-        return found.flag(FLAG_BORDER, (found.xyxy[:, :2] < 1).any(axis=1) | (found.xyxy[:, 2:] > far).any(axis=1))
+        beyond: NDArray[np.bool_] = np.any((found.xyxy[:, :2] < 1) | (found.xyxy[:, 2:] > far), axis=1)
+        return found.flag(FLAG_BORDER, beyond)
 
 
 def _check(settings: DetectSettings, side: int) -> None:

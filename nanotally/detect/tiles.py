@@ -65,8 +65,8 @@ def plan_levels(*, height: int, width: int, side: int, overlap: int, scale: floa
 def cut_tiles(field: NDArray[np.uint8], level: Level, out: NDArray[np.float32]) -> None:
     """Fill `out` (n, 1, side, side) float32, 0 to 1, with the level's tiles of `field` (h, w) uint8."""
     if (level.width, level.height) != (field.shape[1], field.shape[0]):
-        shrinks = level.width < field.shape[1]
-        field = cv2.resize(field, (level.width, level.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        how = cv2.INTER_AREA if level.width < field.shape[1] else cv2.INTER_LINEAR
+        field = np.asarray(cv2.resize(field, (level.width, level.height), interpolation=how), np.uint8)
     side = out.shape[2]
     for tile, (x, y) in zip(out[:, 0], level.corners, strict=True):
         part = field[y : y + side, x : x + side]

@@ -45,10 +45,10 @@ class VendorFacts:
     info: Mapping[str, str] = field(default_factory=dict)
 
 
-def positive(values: Mapping[str, Any], key: str) -> float | None:
-    """The value of `key` if it is a positive finite number; None if it is anything else or not there."""
+def positive(value: Any) -> float | None:
+    """A positive finite number, given as such or as text; None for anything else."""
     try:
-        number = float(values.get(key, 0))
+        number = float(value)
     except (TypeError, ValueError):
         return None
     return number if 0 < number < math.inf else None

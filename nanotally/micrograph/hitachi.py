@@ -26,7 +26,7 @@ def read(path: Path, tiff: TiffFile | None) -> VendorFacts | None:
     except configparser.Error:
         return None
     values = {key: value or "" for key, value in parser[SECTION].items()}
-    nm = positive(values, "pixelsize")
+    nm = positive(values.get("pixelsize"))
     return VendorFacts(
         source="hitachi sidecar",
         nm_per_px=(nm, nm) if nm else None,

@@ -20,7 +20,7 @@ def read(path: Path, tiff: TiffFile | None) -> VendorFacts | None:
         key, _, value = line.partition(" ")
         values[key.lstrip("$")] = value.strip()
     nm = _pixel_size_nm(values)
-    volts = positive(values, "CM_ACCEL_VOLT")
+    kilovolts = positive(values.get("CM_ACCEL_VOLT"))
     return VendorFacts(
         source="jeol sidecar",
         nm_per_px=(nm, nm) if nm else None,
@@ -31,7 +31,7 @@ def read(path: Path, tiff: TiffFile | None) -> VendorFacts | None:
             for name, value in (
                 ("instrument", values.get("CM_INSTRUMENT", "")),
                 ("magnification", values.get("CM_MAG", "")),
-                ("accelerating_voltage", f"{volts:g} kV" if volts else ""),
+                ("accelerating_voltage", f"{kilovolts:g} kV" if kilovolts else ""),
             )
             if value
         },
@@ -41,8 +41,8 @@ def read(path: Path, tiff: TiffFile | None) -> VendorFacts | None:
 def _pixel_size_nm(values: dict[str, str]) -> float | None:
     """Length that the micron bar stands for ("100nm", "10µm") over its length in whole pixels."""
     marker = re.fullmatch(r"([\d.]+)\s*(\S+)", values.get("SM_MICRON_MARKER", ""))
-    bar_px = positive(values, "SM_MICRON_BAR")
+    bar_px = positive(values.get("SM_MICRON_BAR"))
     if marker is None or marker[2] not in NM_PER_UNIT or bar_px is None:
         return None
-    length = positive({"length": marker[1]}, "length")
+    length = positive(marker[1])
     return length * NM_PER_UNIT[marker[2]] / bar_px if length else None

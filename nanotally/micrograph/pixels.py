@@ -115,9 +115,8 @@ def image_size(path: Path | str) -> tuple[int, int]:
 
 def unreadable(path: Path, error: Exception) -> MicrographError:
     """One line for whatever a decoder raised."""
-    if isinstance(error, FileNotFoundError):
-        return MicrographError(f"{path}: no such file")
-    reason = " ".join(str(error).split()) or type(error).__name__
+    text = error.strerror if isinstance(error, OSError) else str(error)
+    reason = " ".join((text or type(error).__name__).split())
     return MicrographError(f"{path}: cannot be read as an image ({reason[:200]})")
 
 

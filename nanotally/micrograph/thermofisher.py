@@ -20,9 +20,9 @@ def read(path: Path, tiff: TiffFile | None) -> VendorFacts | None:
     if tiff is None or not metadata:
         return None
     image = metadata.get("Image", {})
-    width, height = positive(image, "ResolutionX"), positive(image, "ResolutionY")
+    width, height = positive(image.get("ResolutionX")), positive(image.get("ResolutionY"))
     nm_per_px, confidence = _pixel_size(metadata, width)
-    databar = positive(metadata.get("PrivateFei", {}), "DatabarHeight")
+    databar = positive(metadata.get("PrivateFei", {}).get("DatabarHeight"))
     return VendorFacts(
         source="thermofisher tag 34680" if 34680 in tiff.pages[0].tags else "thermofisher tag 34682",
         nm_per_px=nm_per_px,
@@ -38,11 +38,11 @@ def _pixel_size(
 ) -> tuple[tuple[float, float] | None, Confidence | None]:
     for name in SCANS:
         scan = metadata.get(name, {})
-        x, y = positive(scan, "PixelWidth"), positive(scan, "PixelHeight")
+        x, y = positive(scan.get("PixelWidth")), positive(scan.get("PixelHeight"))
         if x and y:
             return (x * 1e9, y * 1e9), "stated"
     for name in SCANS:
-        field_m = positive(metadata.get(name, {}), "HorFieldsize")
+        field_m = positive(metadata.get(name, {}).get("HorFieldsize"))
         if field_m and width_px:
             nm = field_m / width_px * 1e9
             return (nm, nm), "derived"
@@ -53,9 +53,11 @@ def _info(metadata: Mapping[str, Any]) -> dict[str, str]:
     info = {}
     if instrument := metadata.get("System", {}).get("SystemType"):
         info["instrument"] = str(instrument)
-    volts = positive(metadata.get("Beam", {}), "HV") or positive(metadata.get("Vector", {}), "HighTension")
+    volts = positive(metadata.get("Beam", {}).get("HV")) or positive(
+        metadata.get("Vector", {}).get("HighTension")
+    )
     if volts:
         info["accelerating_voltage"] = f"{volts / 1000:g} kV"
-    if magnification := positive(metadata.get("Vector", {}), "Magnification"):
+    if magnification := positive(metadata.get("Vector", {}).get("Magnification")):
         info["magnification"] = f"{magnification:g}"
     return info

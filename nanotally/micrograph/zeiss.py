@@ -51,10 +51,11 @@ def _pixel_size_nm(metadata: Mapping[str, Any], width_px: int) -> float | None:
     entry = metadata.get("ap_image_pixel_size", ())
     if len(entry) != 3 or entry[2] not in NM_PER_UNIT:
         return None
-    named = positive({"nm": entry[1]}, "nm")
-    if named is None:
+    value = positive(entry[1])
+    if value is None:
         return None
-    named *= NM_PER_UNIT[entry[2]]
+    named = value * NM_PER_UNIT[entry[2]]
     block = metadata.get("", ())
-    exact = block[3] * 1e9 * BLOCK_WIDTH_PX / width_px if len(block) > 3 else math.nan
+    block_m = positive(block[3]) if len(block) > 3 else None
+    exact = block_m * 1e9 * BLOCK_WIDTH_PX / width_px if block_m else math.nan
     return exact if math.isclose(exact, named, rel_tol=5e-3) else named

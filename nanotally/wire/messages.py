@@ -157,7 +157,7 @@ class StatusMessage:
         frames_processed: of these, frames that became a detections message.
         last_seq: sequence number of the last detections message; 0 before the first.
         last_offset: its offset, or None where there is no journal.
-        stopping: True in the last status of a run that was ended on purpose.
+        stopping: True in the last status of a run; a daemon that was killed sends none.
     """
 
     kind: ClassVar[str] = "status"

@@ -47,7 +47,7 @@ class OpenVinoEngine:
         self._raw[row] = request.get_output_tensor(0).data[0]  # type: ignore[attr-defined]
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raw output (n, channels, anchors) for `batch` (n, 1, side, side); the array is overwritten by the next call."""
+        """Raw output (n, channels, anchors) for `batch` (n, 1, side, side); overwritten by the next call."""
         if len(batch) > len(self._raw):
             self._raw = np.empty((len(batch), *self._shape[1:]), np.float32)
         for row in range(len(batch)):

@@ -1,0 +1,178 @@
+"""The grab thread: owns the source, keeps it alive, and fills the mailbox."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from nanotally.daemon.mailbox import Mailbox
+from nanotally.errors import EndOfFeed, SourceError
+from nanotally.frame import Frame, Source, SourceState
+
+log = logging.getLogger(__name__)
+
+READ_TIMEOUT_S = 0.5
+"""How long one read may wait; a stop is heard after that."""
+
+STALLED_AFTER_S = 2.0
+STALLED_AFTER_PERIODS = 5
+"""A feed is stalled when no frame came for this long and for this many frame periods; a slow scan with one
+frame a minute is not."""
+
+BACK_OFF_S = (0.5, 30.0)
+"""Wait before the first and, doubled each time, at most before the last new try of a lost source."""
+
+REPLAY_CAPACITY = 2
+"""Frames of a replay that wait while the detector works: enough to read the next meanwhile."""
+
+
+def back_off_s(attempt: int) -> float:
+    """Wait before new try `attempt` (from 0), half of it drawn, so that many daemons do not try in step."""
+    first, most = BACK_OFF_S
+    return min(most, first * 2.0 ** min(attempt, 16)) * random.uniform(0.5, 1.0)
+
+
+class Feed(threading.Thread):
+    """Reads frames until it is stopped or the feed is at its end.
+
+    A live source that breaks is closed and a new one opened, for ever. A replay that breaks is over: opened
+    anew, its frames would be counted twice.
+
+    Attributes:
+        name: of the source on the wire.
+        live: True if frames pass by and the newest wins.
+        mailbox: where the frames wait.
+        reconnects: how often a new source was opened in place of a broken one.
+        fault: why the source is lost or the replay broke off; None while all is well.
+    """
+
+    def __init__(self, name: str, open_source: Callable[[], Source], *, nm_per_px: float | None = None) -> None:
+        """Open the source; from `start` on it belongs to the thread.
+
+        Args:
+            name: of the source on the wire.
+            open_source: makes a new source.
+            nm_per_px: pixel size from the configuration, which overrides that of the frames.
+
+        Raises:
+            SourceError: if it cannot be opened.
+        """
+        super().__init__(name=name, daemon=True)  # a driver that hangs must not hold up the exit
+        self._open = open_source
+        self._source = open_source()
+        self._nm_per_px = nm_per_px
+        self._stopping = threading.Event()
+        self._state: SourceState = "up"
+        self._attempt = 0
+        self._delivered = 0
+        self._damaged_before = 0
+        self._first_number = 0
+        self._next_number = 0
+        self._period_ns = 0
+        self._grabbed_ns: int | None = None
+        self._waiting_since_ns: int | None = None
+        self.live = self._source.live
+        self.mailbox: Mailbox[Frame] = Mailbox() if self.live else Mailbox(capacity=REPLAY_CAPACITY, overwrite=False)
+        self.reconnects = 0
+        self.fault: SourceError | None = None
+
+    @property
+    def damaged(self) -> int:
+        """Frames that the source passed over because they could not be read."""
+        return self._damaged_before + getattr(self._source, "damaged", 0)
+
+    @property
+    def grabbed(self) -> int:
+        """Frames that the source had, damaged ones included."""
+        return self._delivered + self.damaged
+
+    @property
+    def state(self) -> SourceState:
+        """What the source is doing, also while its driver hangs."""
+        since = self._waiting_since_ns
+        if self._state != "up" or since is None:
+            return self._state
+        patience_ns = max(STALLED_AFTER_S * 1e9, STALLED_AFTER_PERIODS * self._period_ns)
+        return "stalled" if time.monotonic_ns() - since > patience_ns else "up"
+
+    def run(self) -> None:
+        """Follow the source to its end, or through every fault until `stop`."""
+        while self._follow():
+            pass
+        self._close_source()
+        self.mailbox.finish()
+
+    def _follow(self) -> bool:
+        """Pass on frames until the source ends or breaks, or `stop`; True if there is a new source now."""
+        try:
+            while not self._stopping.is_set():
+                self._waiting_since_ns = self._waiting_since_ns or time.monotonic_ns()
+                frame = self._source.read(READ_TIMEOUT_S)
+                if frame is not None:
+                    self._waiting_since_ns = None
+                    self._pass_on(frame)
+        except EndOfFeed as end:
+            log.info("source %s: %s", self.name, end)
+            self._state = "ended"
+        except Exception as error:  # noqa: BLE001 - whatever a vendor's driver raises is a fault of the feed
+            self._lose(error)
+            return self.live and self._reopen()
+        return False
+
+    def _pass_on(self, frame: Frame) -> None:
+        self._state, self.fault, self._attempt = "up", None, 0
+        self._period_ns = frame.grabbed_ns - (self._grabbed_ns or frame.grabbed_ns)
+        self._grabbed_ns = frame.grabbed_ns
+        self._next_number = self._first_number + frame.number + 1
+        frame = replace(frame, number=self._first_number + frame.number)
+        if self._nm_per_px is not None:
+            frame = replace(frame, nm_per_px=(self._nm_per_px, self._nm_per_px), pixel_size_from="config")
+        self._delivered += 1
+        try:
+            self.mailbox.put(frame)
+        except EOFError:  # closed by `stop`
+            self._delivered -= 1
+
+    def _lose(self, error: Exception) -> None:
+        if not isinstance(error, SourceError):
+            error = SourceError(f"{type(error).__name__}: {error}")
+        self._state, self.fault = "lost", error
+        self._waiting_since_ns = self._grabbed_ns = None
+
+    def _reopen(self) -> bool:
+        """Open a new source, however long it takes; False if `stop` came first."""
+        self._close_source()
+        while True:
+            wait_s = back_off_s(self._attempt)
+            log.warning("source %s lost: %s; new try in %.1f s", self.name, self.fault, wait_s)
+            self._attempt += 1
+            if self._stopping.wait(wait_s):
+                return False
+            if self._opened():
+                return True
+
+    def _opened(self) -> bool:
+        try:
+            source = self._open()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._lose(error)
+            return False
+        self._damaged_before, self._source = self.damaged, source
+        self._first_number = self._next_number
+        self.reconnects += 1
+        return True
+
+    def _close_source(self) -> None:
+        try:
+            self._source.close()
+        except Exception as error:  # noqa: BLE001 - it is broken already
+            log.warning("source %s: closing it failed: %s", self.name, error)
+
+    def stop(self) -> None:
+        """Ask the thread to end, from whatever it is doing, and let go of the frames that wait."""
+        self._stopping.set()
+        self.mailbox.close()

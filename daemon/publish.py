@@ -1,0 +1,108 @@
+"""The ZeroMQ socket: sends messages, remembers who wants what, and gives late joiners the last status."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import Counter
+
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from nanotally.errors import ConfigError
+from nanotally.opencv import cv2
+from nanotally.wire import Message, Origin, StatusMessage, Topic, encode, topic_of
+
+log = logging.getLogger(__name__)
+
+SEND_HIGH_WATER_MARK = 256
+"""Messages kept for a subscriber that does not keep up; the rest is lost to it, and shows as a gap."""
+
+LINGER_MS = 2000
+"""How long closing waits for the last messages to leave."""
+
+JPEG_QUALITY = 85
+
+
+def to_jpeg(image: NDArray[np.uint8]) -> bytes:
+    """Grey image (height, width) uint8 as a JPEG of the same size."""
+    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return encoded.tobytes()
+
+
+class Publisher:
+    """Publishes on one XPUB socket. Used by one thread.
+
+    Attributes:
+        run_id: drawn for this run of the daemon.
+        endpoint: that was bound, with the port that the system chose where it was asked to.
+    """
+
+    def __init__(self, endpoint: str, *, instance: str) -> None:
+        """Bind `endpoint`.
+
+        Raises:
+            ConfigError: if it cannot be bound.
+        """
+        self.run_id = secrets.token_hex(8)
+        self._instance = instance
+        self._sent: Counter[Topic] = Counter()
+        self._last_status: dict[Topic, list[bytes]] = {}
+        self._wanted: set[bytes] = set()
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.XPUB)
+        self._socket.linger = LINGER_MS
+        self._socket.sndhwm = SEND_HIGH_WATER_MARK
+        # Without it only the first subscriber to a topic is seen, and no later one would get the last status.
+        self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        try:
+            self._socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            self.close()
+            raise ConfigError(f"publish.endpoint {endpoint}: {error.strerror}; does another instance run?") from error
+        self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def next_origin(self, kind: str, source: str) -> Origin:
+        """Origin of the next message of a topic."""
+        return Origin(self.run_id, self._instance, source, self.sent(kind, source) + 1)
+
+    def sent(self, kind: str, source: str) -> int:
+        """Messages of a topic sent so far: also the sequence number of the last one."""
+        return self._sent[Topic(kind, self._instance, source)]
+
+    @property
+    def subscriptions(self) -> int:
+        """How many different topic prefixes are subscribed to."""
+        return len(self._wanted)
+
+    def is_wanted(self, kind: str, source: str) -> bool:
+        """Whether anybody subscribes to a topic."""
+        topic = bytes(Topic(kind, self._instance, source))
+        return any(topic.startswith(prefix) for prefix in self._wanted)
+
+    def send(self, message: Message) -> None:
+        """Send to whoever subscribes. Never waits: a subscriber that does not keep up loses messages."""
+        topic, parts = topic_of(message), encode(message)
+        self._sent[topic] = message.origin.seq
+        if isinstance(message, StatusMessage):
+            self._last_status[topic] = parts
+        self._socket.send_multipart(parts)
+
+    def answer_subscribers(self) -> None:
+        """Take note of who came and went; whoever now subscribes to a status gets the last one again."""
+        while self._socket.poll(0):
+            event = self._socket.recv()
+            prefix, joined = event[1:], event[:1] == b"\x01"
+            if not joined:
+                self._wanted.discard(prefix)
+                continue
+            self._wanted.add(prefix)
+            for topic, parts in self._last_status.items():
+                if bytes(topic).startswith(prefix):
+                    self._socket.send_multipart(parts)
+
+    def close(self) -> None:
+        """Send what still waits, for at most two seconds, and close. May be called twice."""
+        self._socket.close()
+        self._context.term()

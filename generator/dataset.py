@@ -1,0 +1,154 @@
+"""Writing a set of synthetic micrographs: images, labels, and a manifest from which it can be made again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from nanotally import __version__
+from nanotally.detections import CLASSES
+from nanotally.errors import UsageError
+from nanotally.generator.micrograph import (
+    SyntheticMicrograph,
+    make_micrograph,
+    make_paper_micrograph,
+    random_specimen,
+)
+from nanotally.generator.pattern import read_pattern
+from nanotally.labels import LabelledImage, write_classes, write_coco, write_voc, write_yolo
+from nanotally.opencv import cv2
+
+EMPTY_SHARE = 0.04
+"""Share of `sem` micrographs without any particle: a detector must know those too."""
+FORMATS = ("yolo", "voc", "coco")
+Make = Callable[[int], SyntheticMicrograph]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be generated.
+
+    Attributes:
+        pattern: pattern file; None: procedural shapes.
+        classes: procedural shapes to draw.
+        mode: `paper`: apart from one another on a flat dark canvas; `sem`: the variety of real micrographs.
+        count: images.
+        max_particles: the most particles an image.
+        width: of procedural images, pixels; a pattern file states its own.
+        height: of procedural images, pixels.
+        seed: of everything; the same order gives the same bytes.
+    """
+
+    pattern: str | None = None
+    classes: tuple[str, ...] = CLASSES
+    mode: str = "sem"
+    count: int = 10
+    max_particles: int = 60
+    width: int = 1280
+    height: int = 960
+    seed: int = 0
+
+
+def maker(order: Order) -> Make:
+    """The function from an image's number to the image.
+
+    Raises:
+        UsageError: if the order makes no sense.
+        PatternError: if the pattern file or a template cannot be used.
+    """
+    if order.mode not in ("paper", "sem"):
+        raise UsageError(f"mode {order.mode!r} is not known; there are paper and sem")
+    unknown = [name for name in order.classes if name not in CLASSES]
+    if unknown or not order.classes:
+        raise UsageError(f"shape {', '.join(unknown) or '(none)'} is not known; there are {', '.join(CLASSES)}")
+    if order.count < 1 or order.max_particles < 0:
+        raise UsageError("count must be 1 or more, max-particles 0 or more")
+    if not (64 <= order.width <= 8192 and 64 <= order.height <= 8192):
+        raise UsageError(f"an image of {order.width}x{order.height} px cannot be made; 64 to 8192 px a side")
+    if order.pattern is None and order.mode == "sem":
+        return partial(_sem, order)
+    return partial(_paper, order)
+
+
+def _sem(order: Order, number: int) -> SyntheticMicrograph:
+    rng = np.random.default_rng((order.seed, number, 0))
+    specimen = random_specimen(rng, order.classes)
+    # From a lone particle to a crowd, each order of magnitude equally often; a few fields are empty.
+    most = 0 if rng.random() < EMPTY_SHARE else round(np.exp(rng.uniform(0, np.log(max(order.max_particles, 1)))))
+    return make_micrograph(
+        specimen, height=order.height, width=order.width, max_particles=min(most, order.max_particles),
+        seed=(order.seed, number, 1), annotate=True,
+    )  # fmt: skip
+
+
+def _paper(order: Order, number: int) -> SyntheticMicrograph:
+    pattern = read_pattern(Path(order.pattern)) if order.pattern else None
+    return make_paper_micrograph(
+        pattern or order.classes, height=order.height, width=order.width, max_particles=order.max_particles,
+        seed=(order.seed, number),
+    )  # fmt: skip
+
+
+def make_all(order: Order, *, workers: int = 1) -> Iterator[SyntheticMicrograph]:
+    """All images of the order, by number; the number of workers does not change a byte."""
+    make = maker(order)
+    if workers < 2 or order.count < 2:
+        yield from map(make, range(order.count))
+        return
+    with get_context("spawn").Pool(min(workers, order.count)) as pool:
+        yield from pool.imap(make, range(order.count))
+
+
+def write_set(
+    order: Order, micrographs: Iterable[SyntheticMicrograph], out: Path, formats: Sequence[str]
+) -> dict[str, int]:
+    """Write images and labels under `out`; answers how many images and particles a class were written.
+
+    Layout: `images/000000.png`, `labels/000000.txt` with `classes.txt` (yolo), `voc/000000.xml`, `coco.json`, and
+    `manifest.json` with the order, the version and what ended each placement.
+
+    Raises:
+        UsageError: if a format is not known or `out` already holds images.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise UsageError(f"label format {', '.join(unknown) or '(none)'} is not known; there are {', '.join(FORMATS)}")
+    if (out / "images").exists():
+        raise UsageError(f"{out / 'images'} is there already; nothing is overwritten, choose another --out")
+    for name in ["images", *[{"yolo": "labels", "voc": "voc"}[f] for f in formats if f != "coco"]]:
+        (out / name).mkdir(parents=True)
+    totals = dict.fromkeys(("images", *CLASSES), 0)
+    labelled, made = [], []
+    for number, micrograph in enumerate(micrographs):
+        labels = _write_one(micrograph, out, f"{number:06d}", formats)
+        labelled.append(labels)
+        counts = labels.detections.counts()
+        totals["images"] += 1
+        for name, n in counts.items():
+            totals[name] += n
+        made.append({"image": labels.image, **counts, "stop": micrograph.stop, "field": list(micrograph.field)})
+    if "yolo" in formats:
+        write_classes(out / "classes.txt", CLASSES)
+    if "coco" in formats:
+        write_coco(out / "coco.json", labelled)
+    facts = {"nanotally": __version__, "order": asdict(order), "totals": totals, "images": made}
+    (out / "manifest.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    return totals
+
+
+def _write_one(micrograph: SyntheticMicrograph, out: Path, stem: str, formats: Sequence[str]) -> LabelledImage:
+    height, width = micrograph.image.shape
+    truth = micrograph.truth
+    labels = LabelledImage(f"{stem}.png", width, height, truth.detections, truth.difficult, truth.truncated)
+    cv2.imwrite(str(out / "images" / labels.image), micrograph.image)
+    if "yolo" in formats:
+        write_yolo(out / "labels" / f"{stem}.txt", labels)
+    if "voc" in formats:
+        write_voc(out / "voc" / f"{stem}.xml", labels)
+    return labels

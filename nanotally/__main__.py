@@ -1,0 +1,5 @@
+"""`python -m nanotally` is `nanotally`."""
+
+from nanotally.cli import main
+
+main()

@@ -1,0 +1,101 @@
+"""One image with the particles that somebody, or the generator, says are in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nanotally.detections import CLASSES, Detections
+from nanotally.errors import LabelError
+
+SLACK_PX = 1.0
+"""How far beyond the image a box may reach before it is an error: formats round, and count from 0 or 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImage:
+    """The labels of one image.
+
+    Attributes:
+        image: file name of the image, without folder.
+        width, height: size of the image in pixels, databar included.
+        detections: boxes (n, 4) float32, x1 y1 x2 y2 in pixels, half-open, and class ids; every score is 1.
+        difficult: (n,) bool, True where a detector is neither rewarded for finding the particle nor blamed
+            for missing it. None: nowhere.
+        truncated: (n,) bool, True where the image's border cuts the particle. None: nowhere.
+        classes: the names that the class ids stand for.
+
+    Raises:
+        LabelError: if the lengths differ, a class id has no name or the size is not positive.
+    """
+
+    image: str
+    width: int
+    height: int
+    detections: Detections
+    difficult: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
+    truncated: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
+    classes: tuple[str, ...] = CLASSES
+
+    def __post_init__(self) -> None:
+        n = len(self.detections)
+        for name in ("difficult", "truncated"):
+            given = getattr(self, name)
+            flags = np.zeros(n, bool) if given is None else np.asarray(given, dtype=bool)
+            if flags.shape != (n,):
+                raise LabelError(f"{self.image}: {name} has {flags.size} rows, there are {n} boxes")
+            object.__setattr__(self, name, flags)
+        object.__setattr__(self, "classes", tuple(self.classes))
+        if self.width <= 0 or self.height <= 0:
+            raise LabelError(f"{self.image}: a size of {self.width} x {self.height} px is not an image")
+        if n and self.detections.class_id.max() >= len(self.classes):
+            highest = self.detections.class_id.max()
+            raise LabelError(f"{self.image}: class {highest}, but there are {len(self.classes)} class names")
+
+    def __len__(self) -> int:
+        return len(self.detections)
+
+
+def checked_boxes(boxes: ArrayLike, width: int, height: int, where: str) -> NDArray[np.float32]:
+    """(n, 4) float32 of `boxes` x1 y1 x2 y2, cut to the image of `width` by `height` pixels.
+
+    Args:
+        boxes: (n, 4), n may be 0.
+        width: of the image, pixels.
+        height: of the image, pixels.
+        where: file that the boxes are from, for the error.
+
+    Raises:
+        LabelError: if a box is not finite, reaches out by more than `SLACK_PX` or has no area.
+    """
+    xyxy = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    size = np.array([width, height, width, height])
+    outside = ~((xyxy >= -SLACK_PX) & (xyxy <= size + SLACK_PX)).all(axis=1)
+    cut = np.clip(xyxy, 0, size)
+    flat = (cut[:, 2:] <= cut[:, :2]).any(axis=1)
+    for bad, fault in (
+        (outside, f"reaches out of the image of {width} x {height} px"),
+        (flat, "has no area"),
+    ):
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            box = ", ".join(f"{value:g}" for value in xyxy[row])
+            raise LabelError(f"{where}: object {row + 1}: box x1 y1 x2 y2 = {box} {fault}")
+    return cut.astype(np.float32)
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 file, with or without byte order mark.
+
+    Raises:
+        LabelError: if it is not there or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise LabelError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{path}: not a text file in UTF-8") from error
