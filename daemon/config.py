@@ -31,7 +31,7 @@ class SourceConfig:
         nm_per_px: pixel size in nanometres, in both directions; overrides what the feed says of itself.
     """
 
-    uri: str
+    uri: Annotated[str, msgspec.Meta(min_length=1)]
     nm_per_px: Annotated[float, msgspec.Meta(gt=0, lt=1e6)] | None = None
 
 

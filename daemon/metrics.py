@@ -59,7 +59,7 @@ class Metrics(Collector):
         )
         self._last_frame = Gauge(
             "nanotally_last_frame_timestamp_seconds",
-            "Wall clock at the grab of the last frame.",
+            "Wall clock when the last frame was published.",
             ["source"],
             registry=registry,
         )
@@ -88,7 +88,7 @@ class Metrics(Collector):
         """Take note of a frame that was published."""
         source = told.origin.source
         self._processed.labels(source).inc()
-        self._last_frame.labels(source).set(told.wall.timestamp())
+        self._last_frame.labels(source).set_to_current_time()
         self._age.labels(source).observe(age_s)
         self._stage.labels("publish").observe(publish_s)
         for stage, ms in told.latency_ms.items():

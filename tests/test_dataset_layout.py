@@ -32,9 +32,7 @@ def test_images_and_labels_are_paired_and_ids_mapped_by_name(folder: Path) -> No
     np.testing.assert_allclose(labels.detections.xyxy, [[25, 12.5, 75, 37.5], [0, 0, 50, 50]], atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    "names", ["quasi-sphere\nCubes\n", "Quasi Spheres\nnanocube\n", "sphere\ncube\nrod\n"]
-)
+@pytest.mark.parametrize("names", ["quasi-sphere\nCubes\n", "Quasi Spheres\nnanocube\n", "sphere\ncube\nrod\n"])
 def test_usual_names_are_understood_and_unused_ones_passed_over(folder: Path, names: str) -> None:
     (folder / "classes.txt").write_text(names)
     assert read_dataset(folder).samples[0].labels.detections.class_id.tolist() == [1, 0]
@@ -104,9 +102,7 @@ def test_real_labels_agree_with_their_instance_boxes(shared_data: Path) -> None:
     dataset = read_dataset(shared_data / "emps-dev")
     assert len(dataset.samples) == 88
     assert len(dataset.unlabelled) == 12
-    truth = {
-        entry["file"]: entry for entry in json.loads((shared_data / "emps-dev" / "boxes.json").read_text())
-    }
+    truth = {entry["file"]: entry for entry in json.loads((shared_data / "emps-dev" / "boxes.json").read_text())}
     for sample in dataset.samples:
         entry = truth[sample.image.name]
         boxes = sorted(instance["box"] for instance in entry["instances"])

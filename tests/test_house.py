@@ -53,10 +53,11 @@ def imports(tree: ast.AST, path: Path) -> Iterator[str]:
 
 
 def imports_at_import_time(path: Path) -> Iterator[str]:
-    """What is imported as soon as the module is: not what stands inside a function."""
+    """What is imported as soon as the module is: not what stands inside a function, or is there for mypy only."""
     tree = ast.parse(path.read_text())
     for node in list(ast.walk(tree)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        for_mypy = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if for_mypy or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.body = []
     return imports(tree, path)
 
@@ -102,6 +103,13 @@ def test_the_package_is_named_in_full(path: Path) -> None:
 def test_only_the_trainer_imports_ultralytics_or_torch(path: Path) -> None:
     heavy = [name for name in all_imports(path) if within(name, "ultralytics", "torch", "torchvision")]
     assert heavy == [] or short(path).startswith("trainer/")
+
+
+@pytest.mark.parametrize("path", ALL_MODULES, ids=short)
+def test_opencv_comes_through_one_door(path: Path) -> None:
+    # It is there that a missing library of the system is explained.
+    bare = [name for name in all_imports(path) if within(name, "cv2")]
+    assert bare == [] or short(path) == "nanotally/opencv.py"
 
 
 @pytest.mark.parametrize("path", modules_of("nanotally/wire"), ids=short)

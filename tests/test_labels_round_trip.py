@@ -72,9 +72,7 @@ def test_voc(folder: Path, written: LabelledImage) -> None:
     read = read_voc(folder / "a.xml")
     assert_same(read, written, tolerance_px=1.5)  # at the left and upper border, where VOC has no 0
     inner = (written.detections.xyxy >= 1.5).all(axis=1)
-    np.testing.assert_allclose(
-        read.detections.xyxy[inner], written.detections.xyxy[inner], rtol=0, atol=0.501
-    )
+    np.testing.assert_allclose(read.detections.xyxy[inner], written.detections.xyxy[inner], rtol=0, atol=0.501)
     np.testing.assert_array_equal(read.difficult, written.difficult)
     assert (read.truncated >= written.truncated).all()
 

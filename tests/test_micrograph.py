@@ -298,23 +298,23 @@ def test_a_resized_image_has_no_pixel_size(tmp_path: Path) -> None:
 
 @pytest.mark.real
 @pytest.mark.parametrize(
-    ("name", "nm", "source", "rows", "databar_from", "white"),
+    ("name", "nm", "source", "specimen_rows", "databar_from"),
     [
-        ("thermofisher/2_cal_2.tif", 4.13411, "thermofisher tag 34682", 1103 - 79, "metadata", 255),
-        ("thermofisher/blobs.tif", 26.9792, "thermofisher tag 34682", 1024, "metadata", 65535),
-        ("zeiss/Sample 1 04.tif", 42.46117, "zeiss tag 34118", 686, "pixels", 255),
-        ("jeol/JEOL SEM - etched sidewall 01.tif", 100 / 53, "jeol sidecar", 960, "metadata", 255),
-        ("hitachi/TM4000_x1.2k.tif", 82.68229, "hitachi sidecar", 901, "pixels", 255),
+        ("thermofisher/2_cal_2.tif", 4.13411, "thermofisher tag 34682", 1103 - 79, "metadata"),
+        ("thermofisher/blobs.tif", 26.9792, "thermofisher tag 34682", 1024, "metadata"),
+        ("zeiss/Sample 1 04.tif", 42.46117, "zeiss tag 34118", 686, "pixels"),
+        ("jeol/JEOL SEM - etched sidewall 01.tif", 100 / 53, "jeol sidecar", 960, "metadata"),
+        ("hitachi/TM4000_x1.2k.tif", 82.68229, "hitachi sidecar", 901, "pixels"),
     ],
 )
 def test_real_vendor_files(
-    shared_data: Path, name: str, nm: float, source: str, rows: int, databar_from: str, white: int
+    shared_data: Path, *, name: str, nm: float, source: str, specimen_rows: int, databar_from: str
 ) -> None:
     micrograph = read_micrograph(shared_data / "vendor" / name)
     assert micrograph.nm_per_px == pytest.approx((nm, nm), rel=1e-6)
     assert micrograph.pixel_size_from == source
-    assert micrograph.field == (0, 0, micrograph.image.shape[1], rows)
+    assert micrograph.field == (0, 0, micrograph.image.shape[1], specimen_rows)
     assert micrograph.databar_from == databar_from
-    assert micrograph.window == (0, white)
+    assert micrograph.window == (0, 65535 if "blobs" in name else 255)
     assert micrograph.warnings == ()
     assert micrograph.metadata["instrument"]

@@ -1,6 +1,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,9 @@ def test_a_mistake_would_be_seen(unit: Path, mistake: str) -> None:
 def test_the_unit_starts_a_command_that_exists() -> None:
     line = next(line for line in UNIT.read_text().splitlines() if line.startswith("ExecStart="))
     program, verb, option, path = line.removeprefix("ExecStart=").split()
-    assert (Path(program).name, verb, option, path) == (
-        "nanotally",
-        "run",
-        "--config",
-        "/etc/nanotally/%i.toml",
-    )
+    help_text = subprocess.run(
+        [sys.executable, "-m", "nanotally", verb, "--help"], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    assert Path(program).name == "nanotally"
+    assert f" {option} " in help_text
+    assert path == "/etc/nanotally/%i.toml"

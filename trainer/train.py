@@ -10,7 +10,7 @@ from pathlib import Path
 from nanotally.errors import DatasetError, NanotallyError
 
 ARCHITECTURES = Path(__file__).parent / "architectures"
-FLAT_OUT = 10_000
+FLAT_OUT = 2_000
 """Cap on detections an image while validating: above what any picture holds."""
 
 

@@ -20,9 +20,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of the `nanotally` command. Exit code 0 done, 1 a fault in the work, 2 wrong usage."""
-    from nanotally.cli import demo, detect, evaluate, generate, log, run, train  # noqa: F401 - each registers its verbs
-
     try:
+        from nanotally.cli import demo, detect, evaluate, generate, log, run, train  # noqa: F401 - each adds its verbs
+
         app()
     except NanotallyError as error:
         print(f"nanotally: {error}", file=sys.stderr)

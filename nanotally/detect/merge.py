@@ -16,15 +16,15 @@ Rows = NDArray[np.int64]
 def suppress(xyxy: Boxes, score: NDArray[np.float32], iou: float) -> Rows:
     """Rows to keep, best score first: of two boxes that overlap by `iou` or more only the better stays.
 
-    The answer is that of greedy suppression; the work grows with the number of boxes, not with its square. Boxes whose
-    union is at most 1/iou times their intersection differ in width and height by at most that factor, and their
-    centres by at most half a width, so only boxes in neighbouring cells of a grid, of equal or neighbouring octaves of
-    width, need to be compared.
+    The answer is that of greedy suppression; the work grows with the number of boxes, not with its square: two boxes
+    that overlap by `iou` have centres nearer than the larger one is wide, and widths and heights that differ by at most
+    a factor of 1 / iou. So only boxes in neighbouring cells of a grid as coarse as the larger one, and of octaves of
+    size no further apart than that factor, are compared.
 
     Args:
         xyxy: (n, 4) float32.
         score: (n,) float32.
-        iou: 0.25 or more, less than 1: below that a pair may lie further than a neighbouring cell apart.
+        iou: above 0, less than 1.
     """
     order = np.argsort(-score, kind="stable").astype(np.int64)
     if len(order) < 2:

@@ -109,9 +109,7 @@ def _labelled(
     )
 
 
-def write_coco(
-    path: Path | str, images: Iterable[LabelledImage], *, classes: Sequence[str] = CLASSES
-) -> None:
+def write_coco(path: Path | str, images: Iterable[LabelledImage], *, classes: Sequence[str] = CLASSES) -> None:
     """Write the labels of a folder; ids count from 1, as COCO's own do.
 
     Raises:
@@ -120,9 +118,7 @@ def write_coco(
     coco = CocoFile([], [], [Category(number, name) for number, name in enumerate(classes, start=1)])
     for labelled in images:
         if labelled.classes != tuple(classes):
-            raise LabelError(
-                f"{labelled.image}: its classes {labelled.classes} are not the file's {tuple(classes)}"
-            )
+            raise LabelError(f"{labelled.image}: its classes {labelled.classes} are not the file's {tuple(classes)}")
         image = Image(len(coco.images) + 1, labelled.image, labelled.width, labelled.height)
         coco.images.append(image)
         found = labelled.detections

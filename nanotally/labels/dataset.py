@@ -59,9 +59,7 @@ def read_dataset(folder: Path | str) -> Dataset:
     folder = Path(folder)
     for part in ("images", "labels"):
         if not (folder / part).is_dir():
-            raise DatasetError(
-                f"{folder}: no folder {part}; a data set is images/, labels/ (YOLO) and classes.txt"
-            )
+            raise DatasetError(f"{folder}: no folder {part}; a data set is images/, labels/ (YOLO) and classes.txt")
     names = _class_names(folder)
     images = _by_stem(list_micrographs(folder / "images"))
     labels = _by_stem([file for file in (folder / "labels").glob("*.txt") if file.name != "classes.txt"])
@@ -80,9 +78,7 @@ def _by_stem(files: list[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for file in files:
         if file.stem in found:
-            raise DatasetError(
-                f"{file}: a label file could also belong to {found[file.stem].name}; rename one"
-            )
+            raise DatasetError(f"{file}: a label file could also belong to {found[file.stem].name}; rename one")
         found[file.stem] = file
     return found
 
@@ -97,9 +93,7 @@ def _class_names(folder: Path) -> tuple[str, ...]:
         raise DatasetError(f"{files[0]} and {files[-1]} differ; keep the one that the labels were made with")
     ours = [index for name in names if (index := find_class(name)) is not None]
     if len(ours) > len(set(ours)):
-        raise DatasetError(
-            f"{files[0]}: two of {', '.join(names)} mean the same class; the labels are ambiguous"
-        )
+        raise DatasetError(f"{files[0]}: two of {', '.join(names)} mean the same class; the labels are ambiguous")
     return names
 
 
@@ -111,8 +105,6 @@ def _sample(image: Path, label_file: Path, names: Sequence[str]) -> Sample:
     used = labels.detections.class_id.tolist()
     for index in used:
         if ours[index] is None:
-            raise DatasetError(
-                f"{label_file}: class {names[index]!r} is not one of {', '.join(CLASSES)}; rename it"
-            )
+            raise DatasetError(f"{label_file}: class {names[index]!r} is not one of {', '.join(CLASSES)}; rename it")
     detections = replace(labels.detections, class_id=np.array([ours[index] for index in used], np.uint16))
     return Sample(image, replace(labels, detections=detections, classes=CLASSES))

@@ -47,9 +47,7 @@ def read_voc(path: Path | str, *, classes: Sequence[str] = CLASSES) -> LabelledI
         image=(root.findtext("filename") or "").strip(),
         width=width,
         height=height,
-        detections=Detections(
-            checked_boxes(boxes, width, height, str(path)), class_id=np.array(ids, np.uint16)
-        ),
+        detections=Detections(checked_boxes(boxes, width, height, str(path)), class_id=np.array(ids, np.uint16)),
         difficult=np.array(difficult, bool),
         truncated=np.array(truncated, bool),
         classes=tuple(classes),

@@ -21,9 +21,7 @@ ROUNDING = 1e-5
 """How far beyond 0 to 1 a value may lie."""
 
 
-def read_yolo(
-    path: Path | str, *, image: str, width: int, height: int, classes: Sequence[str]
-) -> LabelledImage:
+def read_yolo(path: Path | str, *, image: str, width: int, height: int, classes: Sequence[str]) -> LabelledImage:
     """Read the labels of one image; boxes are cut to it. An empty file is an image without particles.
 
     Args:
@@ -48,9 +46,7 @@ def read_yolo(
         image=image,
         width=width,
         height=height,
-        detections=Detections(
-            _to_pixels(table[:, 1:], width, height), class_id=table[:, 0].astype(np.uint16)
-        ),
+        detections=Detections(_to_pixels(table[:, 1:], width, height), class_id=table[:, 0].astype(np.uint16)),
         classes=tuple(classes),
     )
 

@@ -6,8 +6,6 @@ side, letters stand in it, and it begins between two rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,21 +26,8 @@ COLUMNS = 16
 """Vertical strips, most of which must change where the databar begins."""
 
 
-@dataclass(frozen=True)
-class Databar:
-    """A databar found in an image.
-
-    Attributes:
-        top: first row.
-        bottom: row after the last.
-    """
-
-    top: int
-    bottom: int
-
-
-def find_databar(image: NDArray[np.uint8]) -> Databar | None:
-    """The databar at the bottom of a grey image (h, w) uint8, or None.
+def find_databar(image: NDArray[np.uint8]) -> int | None:
+    """First row of the databar at the bottom of a grey image (h, w) uint8, or None where there is no databar.
 
     Only a bar filled nearly black or nearly white is one. Scale bars, panel letters and text drawn onto the
     specimen are not databars.
@@ -59,7 +44,7 @@ def find_databar(image: NDArray[np.uint8]) -> Databar | None:
             continue
         bottom = _bottom(image, top)
         if bottom is not None and _has_letters(image[top:bottom], fill):
-            return Databar(_outer_edge(image, top), bottom)
+            return _outer_edge(image, top)
     return None
 
 

@@ -64,9 +64,7 @@ def read_micrograph(path: Path | str, *, window: tuple[float, float] | None = No
     pixels, white, facts = _read(path)
     if window is None:
         if white is None:
-            raise MicrographError(
-                f"{path}: pixels are {pixels.dtype}, which has no white; save it with 8 or 16 bits"
-            )
+            raise MicrographError(f"{path}: pixels are {pixels.dtype}, which has no white; save it with 8 or 16 bits")
         window = (0, white)
     if not window[0] < window[1]:
         raise MicrographError(f"{path}: window {window} is empty; black must be below white")
@@ -128,7 +126,7 @@ def _specimen(
         rows = facts.databar_px
     if 0 < rows < height / 2:
         return (0, 0, width, height - rows), "metadata"
-    databar = find_databar(image)
-    if databar is not None:
-        return (0, 0, width, databar.top), "pixels"
+    top = find_databar(image)
+    if top is not None:
+        return (0, 0, width, top), "pixels"
     return (0, 0, width, height), None

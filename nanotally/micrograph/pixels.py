@@ -87,9 +87,7 @@ def _grey(pixels: NDArray[Any]) -> NDArray[Any]:
     if pixels.ndim == 3:
         channels = pixels.shape[2]
         pixels = (
-            cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_RGB2GRAY)
-            if channels >= 3
-            else pixels[..., 0]
+            cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_RGB2GRAY) if channels >= 3 else pixels[..., 0]
         )
     if pixels.ndim != 2:
         raise ValueError(f"an array of shape {pixels.shape} is not one image")

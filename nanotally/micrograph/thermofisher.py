@@ -53,9 +53,7 @@ def _info(metadata: Mapping[str, Any]) -> dict[str, str]:
     info = {}
     if instrument := metadata.get("System", {}).get("SystemType"):
         info["instrument"] = str(instrument)
-    volts = positive(metadata.get("Beam", {}).get("HV")) or positive(
-        metadata.get("Vector", {}).get("HighTension")
-    )
+    volts = positive(metadata.get("Beam", {}).get("HV")) or positive(metadata.get("Vector", {}).get("HighTension"))
     if volts:
         info["accelerating_voltage"] = f"{volts / 1000:g} kV"
     if magnification := positive(metadata.get("Vector", {}).get("Magnification")):

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from oracle import oracle_bundle
+
+from nanotally.detections import Detections
+from nanotally.trainer.evaluate import Judged, average_precision, best_thresholds, evaluate, figures
+
+TRUTH = Detections(np.float32([[0, 0, 10, 10], [20, 0, 30, 10], [50, 50, 70, 70]]), class_id=np.uint16([0, 0, 1]))
+
+
+def judged(found: Detections, truth: Detections = TRUTH) -> Judged:
+    return Judged("a.png", truth, found, (100, 100))
+
+
+def test_a_perfect_answer_scores_one_everywhere() -> None:
+    perfect = Detections(TRUTH.xyxy, np.full(3, 0.9, np.float32), TRUTH.class_id)
+    result = evaluate([judged(perfect)], oracle_bundle())
+    assert result.map50 == result.map50_95 == result.mean_iou_tp == result.found_any_class == 1
+    assert result.count_error == 0
+    assert result.classes["cube"].recall == result.classes["cube"].precision == 1
+
+
+def test_counts_are_taken_at_the_bundles_threshold_and_curves_below_it() -> None:
+    found = Detections(TRUTH.xyxy, np.float32([0.9, 0.2, 0.9]), TRUTH.class_id)
+    result = evaluate([judged(found)], oracle_bundle())
+    assert (result.classes["cube"].found, result.classes["cube"].labelled) == (1, 2)
+    assert result.classes["cube"].ap50 == pytest.approx(1, abs=1e-6)
+    assert result.count_error == pytest.approx(1 / 3)
+
+
+def test_a_wrong_class_is_false_and_missed_but_found_whatever_the_class() -> None:
+    found = Detections(TRUTH.xyxy[:1], np.float32([0.9]), np.uint16([1]))
+    result = evaluate([judged(found)], oracle_bundle())
+    assert result.classes["cube"].found == 0
+    assert result.classes["quasi_sphere"].false == 1
+    assert result.found_any_class == pytest.approx(1 / 3)
+
+
+def test_more_particles_than_cocos_hundred_are_judged() -> None:
+    x, y = (axis.ravel() * 20.0 for axis in np.meshgrid(np.arange(40), np.arange(50)))
+    crowd = Detections(np.stack([x, y, x + 12, y + 12], axis=1), np.linspace(0.9, 0.5, 2000, dtype=np.float32))
+    ap50, _ = average_precision([judged(crowd, crowd)], 2)
+    assert ap50[0] == pytest.approx(1, abs=1e-6)
+
+
+def test_a_set_without_particles_has_no_precision_but_counts_what_was_invented() -> None:
+    invented = Detections(np.float32([[0, 0, 9, 9]]), np.float32([0.9]))
+    result = evaluate([judged(invented, Detections.empty())], oracle_bundle())
+    assert result.classes["cube"].false == 1
+    assert math.isnan(result.map50)
+    assert figures(result)["map50"] is None
+
+
+def test_nothing_found_is_zero_not_nan() -> None:
+    assert evaluate([judged(Detections.empty())], oracle_bundle()).map50 == 0
+
+
+def test_thresholds_are_where_f1_is_best() -> None:
+    boxes = np.concatenate([TRUTH.xyxy[:2], np.float32([[80, 80, 90, 90]])])
+    found = Detections(boxes, np.float32([0.9, 0.6, 0.4]), np.uint16([0, 0, 0]))
+    assert best_thresholds([judged(found)], ("cube", "quasi_sphere")) == {
+        "cube": pytest.approx(0.6),
+        "quasi_sphere": 0.25,
+    }
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "nanotally", *words], capture_output=True, text=True, check=False)
+
+
+def test_the_default_bundle_is_evaluated_on_a_set_it_never_saw(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    generated = run("generate", "--out", str(made), "--count", "3", "--size", "640x480", "--seed", "7", "--mode", "paper",
+                    "--max-particles", "40")  # fmt: skip
+    assert generated.returncode == 0, generated.stderr
+    told = run("evaluate", "default", str(made), "--json")
+    assert told.returncode == 0, told.stderr
+    result = json.loads(told.stdout)
+    assert result["images"] == 3
+    assert result["map50"] > 0.8
+    assert result["found_any_class"] > 0.9
+    shown = run("evaluate", "default", str(made))
+    assert "quasi_sphere" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("model", "dataset", "words"),
+    [("nowhere", ".", "no manifest.json"), ("default", "nowhere", "no folder images")],
+)
+def test_bad_input_is_one_line_and_exit_code_1(model: str, dataset: str, words: str, tmp_path: Path) -> None:
+    told = run("evaluate", model, str(tmp_path / dataset))
+    assert told.returncode == 1
+    assert words in told.stderr
+    assert len(told.stderr.strip().splitlines()) == 1
