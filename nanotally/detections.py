@@ -46,7 +46,10 @@ class Detections:
     flags: NDArray[np.uint16] = field(default=None)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
-        xyxy = np.ascontiguousarray(self.xyxy, dtype=np.float32).reshape(-1, 4)
+        xyxy = np.ascontiguousarray(self.xyxy, dtype=np.float32)
+        if xyxy.size and (xyxy.ndim != 2 or xyxy.shape[1] != 4):
+            raise NanotallyError(f"Detections: xyxy has the shape {xyxy.shape}, expected (n, 4)")
+        xyxy = xyxy.reshape(-1, 4)
         object.__setattr__(self, "xyxy", xyxy)
         score = np.ones(len(xyxy), np.float32) if self.score is None else self.score
         object.__setattr__(self, "score", np.asarray(score, dtype=np.float32))

@@ -35,7 +35,7 @@ class OracleEngine:
         raw = np.zeros((len(batch), 4 + len(CLASSES), ANCHORS), np.float32)
         for row, (tile,) in enumerate(batch):
             bright = (tile > 0.55).astype(np.uint8)
-            count, labels, stats, centres = cv2.connectedComponentsWithStats(bright, connectivity=4)
+            count, labels, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=4)
             for i in range(1, count):
                 x, y, w, h, _ = stats[i]
                 cube = tile[labels == i].max() >= 200 / 255

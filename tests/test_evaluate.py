@@ -78,8 +78,8 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_default_bundle_is_evaluated_on_a_set_it_never_saw(tmp_path: Path) -> None:
     made = tmp_path / "made"
-    generated = run("generate", "--out", str(made), "--count", "3", "--size", "640x480", "--seed", "7", "--mode", "paper",
-                    "--max-particles", "40")  # fmt: skip
+    order = "--count 3 --size 640x480 --seed 7 --mode paper --max-particles 40"
+    generated = run("generate", "--out", str(made), *order.split())
     assert generated.returncode == 0, generated.stderr
     told = run("evaluate", "default", str(made), "--json")
     assert told.returncode == 0, told.stderr

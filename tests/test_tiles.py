@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ def test_tiles_cover_the_field_with_the_overlap(height: int, width: int, side: i
         starts = sorted({int(corner[axis]) for corner in level.corners})
         assert starts[0] == 0
         assert starts[-1] == max(length - side, 0)
-        assert all(b - a <= side - overlap for a, b in zip(starts, starts[1:], strict=False))
+        assert all(b - a <= side - overlap for a, b in pairwise(starts))
 
 
 def test_a_frame_of_1280_by_960_is_twelve_tiles_of_416() -> None:

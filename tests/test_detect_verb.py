@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nanotally.detections import CLASSES
+from nanotally.labels import read_coco, read_voc, read_yolo
+from nanotally.opencv import cv2
+
+
+def nanotally(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "nanotally", *words], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def micrographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "set"
+    done = nanotally("generate", "--out", folder, "--count", "2", "--size", "640x480", "--seed", "4", "--mode", "paper")
+    assert done.returncode == 0, done.stderr
+    return folder / "images"
+
+
+def test_all_formats_hold_the_same_particles(micrographs: Path, tmp_path: Path) -> None:
+    done = nanotally("detect", micrographs, "--out", tmp_path, "--to", "csv,json,coco,voc,yolo", "--overlay")
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "particles.json").read_text())["images"]
+    rows = list(csv.DictReader((tmp_path / "particles.csv").open()))
+    coco = {labels.image: labels for labels in read_coco(tmp_path / "coco.json")}
+    assert [image["image"] for image in told] == ["000000.png", "000001.png"]
+    for image in told:
+        n, stem = sum(image["counts"].values()), Path(image["image"]).stem
+        assert n > 20
+        boxes = np.array([p["xyxy"] for p in image["particles"]])
+        mine = [row for row in rows if row["image"] == image["image"]]
+        np.testing.assert_allclose(
+            [[float(row[k]) for k in ("x1_px", "y1_px", "x2_px", "y2_px")] for row in mine], boxes
+        )
+        np.testing.assert_allclose(coco[image["image"]].detections.xyxy, boxes, atol=0.02)
+        voc = read_voc(tmp_path / "voc" / f"{stem}.xml").detections
+        np.testing.assert_allclose(voc.xyxy, boxes, atol=1.01)
+        yolo = read_yolo(tmp_path / "yolo" / f"{stem}.txt", image="", width=640, height=480, classes=CLASSES).detections
+        np.testing.assert_allclose(yolo.xyxy, boxes, atol=0.02)
+        drawn = cv2.imread(str(tmp_path / "overlay" / f"{stem}.png"))
+        assert drawn is not None
+        assert drawn.shape == (480, 640, 3)
+    assert all(row["box_width_nm"] == "" for row in rows)  # no pixel size, no nanometres
+
+
+def test_a_corrupt_file_is_named_the_rest_is_done_and_the_exit_code_is_1(micrographs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "good.png").write_bytes((micrographs / "000000.png").read_bytes())
+    (folder / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n rest of it is gone")
+    done = nanotally("detect", folder, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "bad.png" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert len(json.loads((tmp_path / "out" / "particles.json").read_text())["images"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("detect", "{tmp}/empty", "--out", "{tmp}/o"), 1, "empty"),
+        (("detect", "{tmp}/nowhere.png", "--out", "{tmp}/o"), 1, "nowhere.png"),
+        (("detect", "{made}", "--out", "{tmp}/o", "--model", "{tmp}"), 1, "no manifest.json"),
+        (("detect", "{made}", "--out", "{tmp}/o", "--to", "xlsx"), 2, "xlsx"),
+        (("detect", "{made}", "--out", "{tmp}/o", "--engine", "abacus"), 1, "abacus"),
+        (("detect", "{made}", "--out", "{tmp}/o", "--score", "7"), 1, "score"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    words: tuple[str, ...], code: int, said: str, micrographs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    done = nanotally(*(word.format(tmp=tmp_path, made=micrographs) for word in words))
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_two_thousand_particles_in_a_frame_are_not_capped_by_anything(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    done = nanotally("generate", "--out", made, "--count", "1", "--size", "2400x1800", "--seed", "2", "--mode", "paper",
+                     "--max-particles", "2100", "--json")  # fmt: skip
+    totals = json.loads(done.stdout)
+    there = totals["cube"] + totals["quasi_sphere"]
+    assert there == 2100 or "no space left" in (made / "manifest.json").read_text()
+    done = nanotally("detect", made / "images", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    (image,) = json.loads((tmp_path / "out" / "particles.json").read_text())["images"]
+    assert sum(image["counts"].values()) >= 0.9 * there
+    assert not image["truncated"]
+
+
+@pytest.mark.real
+def test_calibrated_micrographs_give_nanometres_and_no_particle_in_the_databar(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    done = nanotally("detect", shared_data / "vendor" / "thermofisher", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    for image in json.loads((tmp_path / "particles.json").read_text())["images"]:
+        assert image["nm_per_px"] is not None
+        assert image["field"][3] < image["height"]
+        assert all(p["xyxy"][3] <= image["field"][3] for p in image["particles"])
+    rows = list(csv.DictReader((tmp_path / "particles.csv").open()))
+    assert all(float(row["box_width_nm"]) > 0 for row in rows)
