@@ -41,7 +41,7 @@ class ModelConfig:
 
     Attributes:
         bundle: folder of the model bundle; "": the one that ships with nanotally.
-        engine: what runs it: `auto`, `openvino` or `tensorrt`.
+        engine: what runs it: `auto` or `openvino`.
     """
 
     bundle: str = ""

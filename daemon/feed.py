@@ -83,7 +83,7 @@ class Feed(threading.Thread):
     @property
     def damaged(self) -> int:
         """Frames that the source passed over because they could not be read."""
-        return self._damaged_before + getattr(self._source, "damaged", 0)
+        return self._damaged_before + self._source.damaged
 
     @property
     def grabbed(self) -> int:

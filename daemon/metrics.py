@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EADDRINUSE
 from math import nan
 
 from prometheus_client import (
@@ -171,7 +172,8 @@ def serving(registry: CollectorRegistry, *, address: str, port: int) -> Iterator
     try:
         server, thread = start_http_server(port, address, registry)
     except OSError as error:
-        raise ConfigError(f"metrics {address}:{port}: {error.strerror}; does another instance run?") from error
+        advice = "; does another instance run?" if error.errno == EADDRINUSE else ""
+        raise ConfigError(f"metrics {address}:{port}: {error.strerror}{advice}") from error
     try:
         yield f"http://{address}:{server.server_port}/metrics"
     finally:

@@ -60,7 +60,8 @@ class Publisher:
             self._socket.bind(endpoint)
         except zmq.ZMQError as error:
             self.close()
-            raise ConfigError(f"publish.endpoint {endpoint}: {error.strerror}; does another instance run?") from error
+            advice = "; does another instance run?" if error.errno == zmq.EADDRINUSE else ""
+            raise ConfigError(f"publish.endpoint {endpoint}: {zmq.strerror(error.errno or 0)}{advice}") from error
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def next_origin(self, kind: str, source: str) -> Origin:

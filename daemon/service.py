@@ -13,10 +13,10 @@ from nanotally.daemon import metrics, report
 from nanotally.daemon.config import Config
 from nanotally.daemon.feed import Feed
 from nanotally.daemon.publish import Publisher, to_jpeg
-from nanotally.daemon.signals import stopping_on_signals
 from nanotally.daemon.sources import open_source
 from nanotally.detect import Detector, load_engine
 from nanotally.frame import Frame, FrameState, SourceState
+from nanotally.signals import stopping_on_signals
 from nanotally.wire import Origin, StatusMessage
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Service:
         config: what it was told.
         publisher: the socket, from `startup` on.
         feed: the source and its thread, from `startup` on.
-        metrics_url: where Prometheus finds it, or None.
+        processed: frames that became a detections message.
     """
 
     publisher: Publisher
@@ -66,14 +66,13 @@ class Service:
 
     def __init__(self, config: Config, make_detector: Callable[[Config], Detector] = load_detector) -> None:
         self.config = config
-        self.metrics_url: str | None = None
         self._make_detector = make_detector
         self._stop = False
         self._running = False
         self._to_close = ExitStack()
         self._started_ns = time.monotonic_ns()
         self._frame_state: FrameState | None = None
-        self._processed = 0
+        self.processed = 0
         self._counts_due_ns = 0
         self._beat_due_ns = 0
         self._told_state: SourceState | None = None
@@ -115,8 +114,7 @@ class Service:
         if config.metrics.enabled:
             address, port = config.metrics.address, config.metrics.port
             serving = metrics.serving(self._metrics.registry, address=address, port=port)
-            self.metrics_url = close.enter_context(serving)
-            log.info("metrics on %s", self.metrics_url)
+            log.info("metrics on %s", close.enter_context(serving))
         time.sleep(max(0.0, settled_s - time.monotonic()))
         self.feed.start()
         self._running = True
@@ -153,7 +151,7 @@ class Service:
         if self.publisher.is_wanted("frames", self.feed.name):
             picture = report.frame_message(self._next_origin("frames"), told, to_jpeg(frame.image))
             self.publisher.send(picture)
-        self._processed += 1
+        self.processed += 1
         self._frame_state = frame.state
         self._metrics.observe(told, age_s=(sent_ns - frame.grabbed_ns) / 1e9, publish_s=(sent_ns - found_ns) / 1e9)
 
@@ -172,7 +170,7 @@ class Service:
             self._stop_feed()
             self._send_status(self.feed.state, stopping=True)
             dropped = self.feed.mailbox.dropped + self.feed.damaged
-            log.info("stopped: %d frames, %d dropped, %d processed", self.feed.grabbed, dropped, self._processed)
+            log.info("stopped: %d frames, %d dropped, %d processed", self.feed.grabbed, dropped, self.processed)
         self._to_close.close()
 
     def _send_status(self, state: SourceState, *, stopping: bool = False) -> None:
@@ -190,7 +188,7 @@ class Service:
                 fault=None if feed.fault is None else str(feed.fault),
                 frames_grabbed=feed.grabbed,
                 frames_dropped=feed.mailbox.dropped + feed.damaged,
-                frames_processed=self._processed,
+                frames_processed=self.processed,
                 last_seq=self.publisher.sent("detections", feed.name),
                 stopping=stopping,
             )

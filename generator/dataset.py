@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,20 +14,22 @@ import numpy as np
 
 from nanotally import __version__
 from nanotally.detections import CLASSES
-from nanotally.errors import UsageError
+from nanotally.errors import DatasetError, UsageError
 from nanotally.generator.micrograph import (
     SyntheticMicrograph,
     make_micrograph,
     make_paper_micrograph,
     random_specimen,
 )
-from nanotally.generator.pattern import read_pattern
+from nanotally.generator.pattern import LONGEST_PX, Pattern, read_pattern
 from nanotally.labels import LabelledImage, write_classes, write_coco, write_voc, write_yolo
 from nanotally.opencv import cv2
 
 EMPTY_SHARE = 0.04
 """Share of `sem` micrographs without any particle: a detector must know those too."""
 FORMATS = ("yolo", "voc", "coco")
+FOLDERS = {"yolo": "labels", "voc": "voc"}
+"""Where a format has its files, one an image."""
 Make = Callable[[int], SyntheticMicrograph]
 
 
@@ -35,7 +38,7 @@ class Order:
     """What is to be generated.
 
     Attributes:
-        pattern: pattern file; None: procedural shapes.
+        pattern: pattern file, for mode `paper`; None: procedural shapes.
         classes: procedural shapes to draw.
         mode: `paper`: apart from one another on a flat dark canvas; `sem`: the variety of real micrographs.
         count: images.
@@ -67,13 +70,15 @@ def maker(order: Order) -> Make:
     unknown = [name for name in order.classes if name not in CLASSES]
     if unknown or not order.classes:
         raise UsageError(f"shape {', '.join(unknown) or '(none)'} is not known; there are {', '.join(CLASSES)}")
-    if order.count < 1 or order.max_particles < 0:
-        raise UsageError("count must be 1 or more, max-particles 0 or more")
-    if not (64 <= order.width <= 8192 and 64 <= order.height <= 8192):
-        raise UsageError(f"an image of {order.width}x{order.height} px cannot be made; 64 to 8192 px a side")
-    if order.pattern is None and order.mode == "sem":
+    if order.count < 1 or min(order.max_particles, order.seed) < 0:
+        raise UsageError("count must be 1 or more, max-particles and seed 0 or more")
+    if not (64 <= order.width <= LONGEST_PX and 64 <= order.height <= LONGEST_PX):
+        raise UsageError(f"an image of {order.width}x{order.height} px cannot be made; 64 to {LONGEST_PX} px a side")
+    if order.mode == "sem":
+        if order.pattern is not None:
+            raise UsageError("mode sem draws procedural shapes only; a pattern file is for mode paper")
         return partial(_sem, order)
-    return partial(_paper, order)
+    return partial(_paper, order, read_pattern(Path(order.pattern)) if order.pattern is not None else order.classes)
 
 
 def _sem(order: Order, number: int) -> SyntheticMicrograph:
@@ -87,22 +92,33 @@ def _sem(order: Order, number: int) -> SyntheticMicrograph:
     )  # fmt: skip
 
 
-def _paper(order: Order, number: int) -> SyntheticMicrograph:
-    pattern = read_pattern(Path(order.pattern)) if order.pattern else None
+def _paper(order: Order, source: Pattern | tuple[str, ...], number: int) -> SyntheticMicrograph:
     return make_paper_micrograph(
-        pattern or order.classes, height=order.height, width=order.width, max_particles=order.max_particles,
+        source, height=order.height, width=order.width, max_particles=order.max_particles,
         seed=(order.seed, number),
     )  # fmt: skip
 
 
 def make_all(order: Order, *, workers: int = 1) -> Iterator[SyntheticMicrograph]:
-    """All images of the order, by number; the number of workers does not change a byte."""
+    """All images of the order, by number; the number of workers does not change a byte.
+
+    Raises:
+        UsageError, PatternError: as `maker`, at once.
+    """
     make = maker(order)
     if workers < 2 or order.count < 2:
-        yield from map(make, range(order.count))
-        return
-    with get_context("spawn").Pool(min(workers, order.count)) as pool:
-        yield from pool.imap(make, range(order.count))
+        return map(make, range(order.count))
+    return _make_in_pool(make, order.count, min(workers, order.count))
+
+
+def _make_in_pool(make: Make, count: int, workers: int) -> Iterator[SyntheticMicrograph]:
+    with get_context("spawn").Pool(workers, _start_worker) as pool:
+        yield from pool.imap(make, range(count))
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    cv2.setNumThreads(1)  # there is a worker a core already
 
 
 def write_set(
@@ -114,15 +130,25 @@ def write_set(
     `manifest.json` with the order, the version and what ended each placement.
 
     Raises:
-        UsageError: if a format is not known or `out` already holds images.
+        UsageError: if a format is not known or `out` holds something already.
+        DatasetError: if something cannot be written.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise UsageError(f"label format {', '.join(unknown) or '(none)'} is not known; there are {', '.join(FORMATS)}")
-    if (out / "images").exists():
-        raise UsageError(f"{out / 'images'} is there already; nothing is overwritten, choose another --out")
-    for name in ["images", *[{"yolo": "labels", "voc": "voc"}[f] for f in formats if f != "coco"]]:
-        (out / name).mkdir(parents=True)
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UsageError(f"{out} is there already and is not an empty folder; choose another --out")
+        return _write(order, micrographs, out, formats)
+    except OSError as error:
+        raise DatasetError(f"{out}: cannot be written: {error}") from error
+
+
+def _write(
+    order: Order, micrographs: Iterable[SyntheticMicrograph], out: Path, formats: Sequence[str]
+) -> dict[str, int]:
+    for folder in ("images", *(FOLDERS[name] for name in formats if name in FOLDERS)):
+        (out / folder).mkdir(parents=True, exist_ok=True)
     totals = dict.fromkeys(("images", *CLASSES), 0)
     labelled, made = [], []
     for number, micrograph in enumerate(micrographs):
@@ -146,7 +172,9 @@ def _write_one(micrograph: SyntheticMicrograph, out: Path, stem: str, formats: S
     height, width = micrograph.image.shape
     truth = micrograph.truth
     labels = LabelledImage(f"{stem}.png", width, height, truth.detections, truth.difficult, truth.truncated)
-    cv2.imwrite(str(out / "images" / labels.image), micrograph.image)
+    path = out / "images" / labels.image
+    if not cv2.imwrite(str(path), micrograph.image):
+        raise DatasetError(f"{path}: cannot be written; is the disk full?")
     if "yolo" in formats:
         write_yolo(out / "labels" / f"{stem}.txt", labels)
     if "voc" in formats:

@@ -114,7 +114,7 @@ def make_micrograph(
         draw_scale_bar(image, rng)
     if annotate and rng.random() < 0.4:
         draw_panel_letter(image, rng)
-    truth = truth_of(placed, hidden=image != bare)
+    truth = truth_of(placed, hidden=image != bare, bar_px=bar)
     return SyntheticMicrograph(image, truth, stop, examined)
 
 

@@ -19,6 +19,8 @@ from nanotally.opencv import cv2
 
 OPTIONS = ("class", "weight", "mask")
 DIRECTIVES = ("nm_per_px", "background")
+LONGEST_PX = 8192
+"""The longest side of a canvas."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,14 @@ def read_pattern(path: Path) -> Pattern:
         PatternError: naming file, line and what was expected there.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise PatternError(f"{path}: cannot be read as a pattern file: {error}") from error
     size: tuple[int, int] | None = None
     templates: list[Template] = []
     facts: dict[str, float] = {}
     for number, line in enumerate(lines, start=1):
-        text = line.split("#", 1)[0].strip()
+        text = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
         where = f"{path}:{number}"
         if not text:
             continue
@@ -81,7 +83,7 @@ def read_pattern(path: Path) -> Pattern:
         elif size is None:
             size = _resolution(text, where)
         else:
-            templates.append(_template(text, path.parent, where))
+            templates.append(_template(text, size, path.parent, where))
     if size is None:
         raise PatternError(f"{path}: no resolution line; expected width and height first, as in `1280 960`")
     if not templates:
@@ -91,7 +93,7 @@ def read_pattern(path: Path) -> Pattern:
 
 
 def _directive(text: str, where: str) -> tuple[str, float]:
-    name, _, value = text[1:].partition(" ")
+    name, value = [*text[1:].split(maxsplit=1), "", ""][:2]
     if name not in DIRECTIVES:
         raise PatternError(f"{where}: @{name} is not known; there are @{' and @'.join(DIRECTIVES)}")
     try:
@@ -99,18 +101,22 @@ def _directive(text: str, where: str) -> tuple[str, float]:
     except ValueError:
         number = -1.0
     if not 0 <= number < 1e9 or (name == "background" and number > 255) or (name == "nm_per_px" and number == 0):
-        raise PatternError(f"{where}: expected a number after @{name}, found {value.strip()!r}")
+        span = "from 0 to 255" if name == "background" else "above 0"
+        raise PatternError(f"{where}: expected a number {span} after @{name}, found {value!r}")
     return name, number
 
 
 def _resolution(text: str, where: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{1,5})\s*[\sx×,;]\s*(\d{1,5})", text, re.IGNORECASE)
-    if not found or 0 in (int(found[1]), int(found[2])):
-        raise PatternError(f"{where}: expected width and height as in `1280 960`, found {text!r}")
-    return int(found[1]), int(found[2])
+    size = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not (min(size) > 0 and max(size) <= LONGEST_PX):
+        raise PatternError(
+            f"{where}: expected width and height as in `1280 960`, 1 to {LONGEST_PX} px a side, found {text!r}"
+        )
+    return size
 
 
-def _template(text: str, folder: Path, where: str) -> Template:
+def _template(text: str, size: tuple[int, int], folder: Path, where: str) -> Template:
     words = text.split()
     split = next((i for i, word in enumerate(words) if "=" in word), len(words))
     name, options = " ".join(words[:split]), dict(word.partition("=")[::2] for word in words[split:])
@@ -125,30 +131,37 @@ def _template(text: str, folder: Path, where: str) -> Template:
     except ValueError:
         weight = 0.0
     if not 0 < weight < 1e6:
-        raise PatternError(f"{where}: expected a weight above 0, found {options['weight']!r}")
-    image, alpha = _load(folder / name, where)
+        raise PatternError(f"{where}: expected a weight above 0 and below 1e6, found {options['weight']!r}")
+    image, alpha = _load(folder, name, where)
+    if image.shape[1] > size[0] or image.shape[0] > size[1]:
+        raise PatternError(
+            f"{where}: {name!r} is {image.shape[1]}x{image.shape[0]} px, more than the micrograph it was cut from "
+            f"({size[0]}x{size[1]})"
+        )
     if "mask" in options:
-        mask, _ = _load(folder / options["mask"], where)
+        mask, _ = _load(folder, options["mask"], where)
         if mask.shape != image.shape:
             raise PatternError(
                 f"{where}: mask is {mask.shape[1]}x{mask.shape[0]}, template {image.shape[1]}x{image.shape[0]}"
             )
         alpha = (mask > 0.5).astype(np.float32)
     if not (alpha >= 0.5).any():
-        raise PatternError(f"{where}: the mask of {name} is empty")
+        raise PatternError(f"{where}: the mask of {name!r} is empty")
     return Template(image, alpha, CLASSES.index(class_name), weight)
 
 
-def _load(path: Path, where: str) -> tuple[Image, Image]:
+def _load(folder: Path, name: str, where: str) -> tuple[Image, Image]:
     """Grey image and alpha (all 1 where the file has none), both (h, w) float32, 0 to 1."""
-    raw = (
-        cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-        if path.is_file() and path.stat().st_size
-        else None
-    )
-    if raw is None:
-        raise PatternError(f"{where}: template {path.name} is not there or is not an image")
-    whole = np.asarray(raw / (255 if raw.dtype == np.uint8 else 65535), np.float32)
+    try:
+        raw = cv2.imdecode(np.frombuffer((folder / name).read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    except OSError as error:
+        raise PatternError(f"{where}: template {name!r} cannot be read ({error.strerror})") from error
+    except (ValueError, cv2.error):
+        raw = None
+    highest = {"uint8": 255, "uint16": 65535}.get(raw.dtype.name) if raw is not None else None
+    if raw is None or highest is None:
+        raise PatternError(f"{where}: template {name!r} is not an image of 8 or 16 bits")
+    whole = np.asarray(raw / highest, np.float32)
     if whole.ndim == 2:
         return whole, np.ones_like(whole)
     grey = np.asarray(whole[..., :3].mean(axis=2), np.float32)

@@ -102,9 +102,8 @@ def _lattice(height: int, width: int, pitch: float, rng: Generator) -> Iterator[
 def _fits(place: Placed, occupied: NDArray[np.bool_], crowd: Crowd) -> bool:
     canvas, part = place.windows(*occupied.shape)
     mask = place.sprite.mask[part]
-    if crowd.inside and mask.shape != place.sprite.mask.shape:
-        return False
-    if mask.size == 0 or not mask.any():
+    on_canvas = mask.sum()
+    if on_canvas == 0 or (crowd.inside and on_canvas < place.sprite.mask.sum()):
         return False
     if crowd.max_overlap == 0 and crowd.gap_px:
         (rows, cols), gap = canvas, crowd.gap_px
@@ -118,7 +117,7 @@ def _fits(place: Placed, occupied: NDArray[np.bool_], crowd: Crowd) -> bool:
                 if (occupied[at] & place.sprite.mask[of]).any():
                     return False
         return True
-    return bool((occupied[canvas] & mask).sum() <= crowd.max_overlap * mask.sum())
+    return bool((occupied[canvas] & mask).sum() <= crowd.max_overlap * on_canvas)
 
 
 def place(

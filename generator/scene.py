@@ -44,15 +44,15 @@ class Truth:
 
     Attributes:
         detections: boxes tight to the visible mask, score 1.
-        instances: (h, w) uint16, 0 substrate, i + 1 the pixels where row i of `detections` is seen.
+        instances: (h, w) int32, 0 substrate, i + 1 the pixels where row i of `detections` is seen.
         visible: (n,) float32, share of the particle's mask that is seen.
-        truncated: (n,) bool, cut by the border.
+        truncated: (n,) bool, cut by the border of the field.
         difficult: (n,) bool, visible share below `DIFFICULT_BELOW`.
         size_px: (n,) float32, edge length of a cube, equivalent circular diameter of a quasi-sphere.
     """
 
     detections: Detections
-    instances: NDArray[np.uint16]
+    instances: NDArray[np.int32]
     visible: NDArray[np.float32]
     truncated: NDArray[np.bool_]
     difficult: NDArray[np.bool_]
@@ -106,30 +106,34 @@ def _cast_shadow(canvas: Image, spot: Placed, strength: float) -> None:
     canvas[rows, cols] *= 1 - strength * soft[rows.start - y1 : rows.stop - y1, cols.start - x1 : cols.stop - x1]
 
 
-def truth_of(placed: list[Placed], hidden: NDArray[np.bool_]) -> Truth:
-    """Exact labels from the masks: what is on top hides what is below, and `hidden` (h, w) bool hides it all."""
-    height, width = hidden.shape
-    top = np.zeros((height, width), np.int32)
+def truth_of(
+    placed: list[Placed], hidden: NDArray[np.bool_], *, bar_px: int = 0, least_visible: float = LEAST_VISIBLE
+) -> Truth:
+    """Exact labels from the masks: what lies on top hides what lies below.
+
+    Args:
+        placed: in order of depth.
+        hidden: (h, w) bool, pixels in which no particle can be seen.
+        bar_px: rows at the bottom that are databar: no particle reaches into it.
+        least_visible: share of a particle's mask that must be seen for a label.
+    """
+    height, width = hidden.shape[0] - bar_px, hidden.shape[1]
+    top = np.zeros(hidden.shape, np.int32)
     for number, spot in enumerate(placed, start=1):
         at, part = spot.windows(height, width)
         top[at][spot.sprite.mask[part]] = number
     top[hidden] = 0
-    rows, instances = [], np.zeros((height, width), np.uint16)
+    rows, instances = [], np.zeros_like(top)
     for number, spot in enumerate(placed, start=1):
         at, part = spot.windows(height, width)
         seen = top[at] == number
         whole, on_canvas = spot.sprite.mask.sum(), spot.sprite.mask[part].sum()
         visible = seen.sum() / max(whole, 1)
-        if visible < LEAST_VISIBLE:
+        if not seen.any() or visible < least_visible:
             continue
-        ys, xs = np.nonzero(seen)
-        box = (
-            at[1].start + xs.min(),
-            at[0].start + ys.min(),
-            at[1].start + xs.max() + 1,
-            at[0].start + ys.max() + 1,
-        )
-        rows.append((*box, spot.sprite.class_id, visible, on_canvas < whole, spot.sprite.size_px))
+        x, y, w, h = cv2.boundingRect(seen.view(np.uint8))
+        x, y = x + at[1].start, y + at[0].start
+        rows.append((x, y, x + w, y + h, spot.sprite.class_id, visible, on_canvas < whole, spot.sprite.size_px))
         instances[at][seen] = len(rows)
     table = np.array(rows, np.float32).reshape(-1, 8)
     return Truth(

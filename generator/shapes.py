@@ -8,6 +8,7 @@ is known to a fraction of a pixel and the mask is exact.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.random import Generator
@@ -68,7 +69,7 @@ class Sprite:
     class_id: int
     size_px: float
 
-    @property
+    @cached_property
     def mask(self) -> NDArray[np.bool_]:
         """(h, w) bool, pixels of which the particle covers at least half."""
         return self.alpha >= 0.5
@@ -144,7 +145,10 @@ def _inside_polygon(x: Image, y: Image, corners: NDArray[np.float64], rounding_p
     stack = np.stack(sides)
     nearest = stack.min(axis=0)
     soft = max(rounding_px, 1e-3) / 2.5
-    return np.asarray(nearest - soft * np.log(np.exp(-(stack - nearest) / soft).sum(axis=0)), np.float32)
+    # In place: the stack of a large particle is bigger than the cache, and this is where drawing spends its time.
+    np.subtract(stack, nearest, out=stack)
+    np.divide(stack, -soft, out=stack)
+    return np.asarray(nearest - soft * np.log(np.exp(stack, out=stack).sum(axis=0)), np.float32)
 
 
 def cube(edge_px: float, material: Material, rng: Generator) -> Sprite:

@@ -7,13 +7,13 @@ without any message about it.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nanotally.detections import Detections, area
+from nanotally.detections import Detections
 from nanotally.errors import EndOfFeed, SourceError
 from nanotally.frame import Frame
 from nanotally.generator.micrograph import Specimen, draw_shape
@@ -37,7 +37,7 @@ class Simulation:
         size_px: geometric mean of the particles' sizes, pixels.
         fps: frames a second; 0: as fast as they are asked for, none is dropped.
         frames: how many; 0: without end.
-        speed_px: how far the stage moves from one frame to the next, pixels.
+        speed_px: the furthest that the stage moves along x from one frame to the next, pixels.
         nm_per_px: pixel size that the frames carry.
         electrons: detected electrons a pixel at signal 1: less is noisier.
         seed: of everything.
@@ -75,8 +75,8 @@ def parse_sim(uri: str) -> Simulation:
     simulation = Simulation(**options)  # type: ignore[arg-type]
     if min(simulation.width, simulation.height) < 64 or max(simulation.width, simulation.height) > 4096:
         raise SourceError(f"{uri}: width and height must lie between 64 and 4096")
-    if simulation.nm_per_px == 0 or simulation.electrons < 1 or simulation.size_px < 4:
-        raise SourceError(f"{uri}: nm_per_px must be above 0, electrons 1 or more, size_px 4 or more")
+    if simulation.nm_per_px == 0 or simulation.electrons < 1 or not 4 <= simulation.size_px <= 600:
+        raise SourceError(f"{uri}: nm_per_px must be above 0, electrons 1 or more, size_px 4 to 600")
     return simulation
 
 
@@ -94,19 +94,18 @@ class Stage:
             substrate=Substrate(level=0.14, gradient=0.3, grain=0.06, blotches=0.08),
             shadow=0.2,
         )
-        placed, _ = place(
+        self._placed, _ = place(
             height=self._height, width=self._width, most=sim.particles, draw=lambda: draw_shape(specimen, rng),
             crowd=specimen.crowd, rng=rng,
         )  # fmt: skip
         self._signal = paint_substrate(self._height, self._width, specimen.substrate, rng)
-        paint_particles(self._signal, placed, shadow=specimen.shadow)
-        self._truth = truth_of(placed, hidden=np.zeros((self._height, self._width), bool))
+        paint_particles(self._signal, self._placed, shadow=specimen.shadow)
         self._phase = rng.uniform(0, 2 * np.pi, 2)
 
     def position(self, number: int) -> tuple[int, int]:
         """x, y in specimen pixels of the upper left corner of the field in frame `number`: a slow Lissajous figure."""
         room = np.array([self._width - self.simulation.width, self._height - self.simulation.height])
-        path = number * self.simulation.speed_px / np.maximum(room, 1) * np.array([1.0, 0.7])
+        path = 2 * number * self.simulation.speed_px / room * np.array([1.0, 0.7])
         x, y = np.round(room * (0.5 + 0.5 * np.sin(path + self._phase))).astype(int)
         return int(x), int(y)
 
@@ -118,17 +117,18 @@ class Stage:
         return record(part, optics, np.random.default_rng((sim.seed, number)))
 
     def truth(self, number: int) -> tuple[Detections, NDArray[np.float32]]:
-        """Particles of frame `number`, boxes in frame pixels, and the share of each box that is in the frame."""
+        """Particles of frame `number`, boxes tight in frame pixels, and the share of each that is in the frame."""
         x, y = self.position(number)
-        whole = self._truth.detections.xyxy - np.array([x, y, x, y], np.float32)
-        seen = np.clip(whole, 0, [self.simulation.width, self.simulation.height] * 2).astype(np.float32)
-        share = area(seen) / area(whole)
-        rows = share > 0
-        return Detections(seen[rows], class_id=self._truth.detections.class_id[rows]), share[rows]
+        moved = [replace(spot, x=spot.x - x, y=spot.y - y) for spot in self._placed]
+        hidden = np.zeros((self.simulation.height, self.simulation.width), bool)
+        truth = truth_of(moved, hidden, least_visible=0)
+        return truth.detections, truth.visible
 
 
 class SimSource:
     """The feed of a simulated stage."""
+
+    damaged = 0
 
     def __init__(self, uri: str) -> None:
         self.uri = uri

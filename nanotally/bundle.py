@@ -31,10 +31,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         thresholds: score a class must reach to be published, chosen on validation data.
         nms_iou: overlap at which of two boxes only the better one is kept.
         max_detections: most particles a frame may have; a frame that reaches it says `truncated`.
-        smallest_px, largest_px: sizes of particle, in network pixels, that the training data held.
         licence: SPDX licence of the weights.
         trained_on: what the network saw, in one line.
-        scores: measured figures, each with the data it was measured on.
     """
 
     schema: int
@@ -46,11 +44,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     thresholds: dict[str, float]
     nms_iou: float = 0.5
     max_detections: int = 10_000
-    smallest_px: float = 8.0
-    largest_px: float = 320.0
     licence: str = "AGPL-3.0-or-later"
     trained_on: str = ""
-    scores: dict[str, float] = {}
 
 
 class Bundle(msgspec.Struct, frozen=True):

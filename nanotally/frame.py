@@ -48,10 +48,12 @@ class Source(Protocol):
     Attributes:
         uri: what it was opened with.
         live: True if frames pass by and the newest wins; False if every frame waits to be read.
+        damaged: how many frames could not be read and were passed over.
     """
 
     uri: str
     live: bool
+    damaged: int
 
     def read(self, timeout_s: float) -> Frame | None:
         """The next frame, or None if there was none within `timeout_s`.

@@ -64,7 +64,7 @@ def keep_offline(state: Path) -> None:
         shutil.copyfile(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", font)
 
 
-def train(recipe: Recipe, data: Path, out: Path, *, device: str = "cpu", resume: bool = True) -> Path:
+def train(recipe: Recipe, data: Path, out: Path, *, device: str = "cpu", hours: float | None = None) -> Path:
     """Train after `recipe` on the set in `data`; answers the best checkpoint.
 
     A run that was stopped half-way goes on from its last checkpoint.
@@ -74,7 +74,8 @@ def train(recipe: Recipe, data: Path, out: Path, *, device: str = "cpu", resume:
         data: folder written by `compose`, with `data.yaml`.
         out: folder of the run: checkpoints, curves.
         device: `cpu`, `0`, `0,1`.
-        resume: go on from `out`/train/weights/last.pt where it is.
+        hours: fit the number of epochs, and with it the decay of the learning rate, into this time; None: train the
+            recipe's epochs.
 
     Raises:
         DatasetError: if there is no data set in `data`.
@@ -93,7 +94,7 @@ def train(recipe: Recipe, data: Path, out: Path, *, device: str = "cpu", resume:
         torch.set_num_threads(os.cpu_count() or 1)  # ultralytics leaves one core idle, which is half of a small machine
 
     last = out / "train" / "weights" / "last.pt"
-    if resume and last.is_file():
+    if last.is_file():
         network = YOLO(last)
         network.add_callback("on_train_start", use_all_cores)
         network.train(resume=True, device=device)
@@ -102,7 +103,7 @@ def train(recipe: Recipe, data: Path, out: Path, *, device: str = "cpu", resume:
         network.add_callback("on_train_start", use_all_cores)
         network.train(
             data=str(data / "data.yaml"), project=str(out.resolve()), name="train", exist_ok=True, device=device,
-            imgsz=recipe.input_size_px, epochs=recipe.epochs, batch=recipe.batch, seed=recipe.seed,
+            imgsz=recipe.input_size_px, epochs=recipe.epochs, time=hours, batch=recipe.batch, seed=recipe.seed,
             optimizer="AdamW", lr0=recipe.learning_rate, lrf=0.01, cos_lr=True, warmup_epochs=0.5, close_mosaic=1,
             mosaic=recipe.mosaic, scale=recipe.zoom, translate=0.1, fliplr=0.5, flipud=0.5, degrees=0.0,
             hsv_h=0.0, hsv_s=0.0, hsv_v=0.0, erasing=0.0, max_det=FLAT_OUT,

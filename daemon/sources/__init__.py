@@ -37,7 +37,7 @@ def open_source(uri: str) -> Source:
     if scheme in BUILT_IN:
         return BUILT_IN[scheme](Path(match[2].removeprefix("//")).expanduser())
     if scheme in brought:
-        return _load(brought[scheme])(uri)
+        return _open_brought(brought[scheme], uri)
     known = ", ".join(f"{name}:" for name in sorted({*BUILT_IN, *brought}))
     raise SourceError(f"{uri}: unknown kind of source {scheme}:; there are {known}")
 
@@ -47,11 +47,11 @@ def _scheme_of_path(path: str) -> str:
     return "dir" if is_image or Path(path).is_dir() else "file"
 
 
-def _load(point: EntryPoint) -> Callable[[str], Source]:
+def _open_brought(point: EntryPoint, uri: str) -> Source:
     try:
-        opener: Callable[[str], Source] = point.load()
-    except Exception as error:
-        raise SourceError(
-            f"{point.name}: sources come from {point.value}, which cannot be imported: {error}"
-        ) from error
-    return opener
+        source: Source = point.load()(uri)
+    except SourceError:
+        raise
+    except Exception as error:  # other people's packages raise whatever they please
+        raise SourceError(f"{uri}: {point.value} failed with {type(error).__name__}: {error}") from error
+    return source

@@ -44,7 +44,7 @@ def detect(
     model: Annotated[Path | None, typer.Option(help="Bundle folder; left out: the default model.")] = None,
     to: Annotated[str, typer.Option(help=f"What to write, with commas between: {', '.join(FORMATS)}.")] = "csv,json",
     overlay: Annotated[bool, typer.Option("--overlay", help="Also draw the boxes into pictures.")] = False,
-    engine: Annotated[str, typer.Option(help="auto, openvino or tensorrt.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto or openvino.")] = "auto",
     score: Annotated[float | None, typer.Option(help="Lowest score to keep; left out: the model's own.")] = None,
     scale: Annotated[float, typer.Option(help="Network pixels per image pixel at the finest level.")] = 1.0,
 ) -> None:

@@ -17,7 +17,7 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="Bundle folder, or `default`.")],
     dataset: Annotated[Path, typer.Argument(help="Folder with images/, labels/ (YOLO) and classes.txt.")],
     *,
-    engine: Annotated[str, typer.Option(help="auto, openvino or tensorrt.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto or openvino.")] = "auto",
     scale: Annotated[float, typer.Option(help="Network pixels per image pixel at the finest level.")] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:

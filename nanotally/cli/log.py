@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import signal
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -15,6 +14,7 @@ import zmq
 
 from nanotally.cli import app
 from nanotally.errors import NanotallyError, UsageError
+from nanotally.signals import stopping_on_signals
 from nanotally.wire import CountsMessage, Gap, Message, Origin, StatusMessage, Subscriber
 from nanotally.wire.subscriber import ENDPOINT
 
@@ -55,12 +55,11 @@ def log(
         subscriber = Subscriber(endpoint, kinds=("counts", "status"))
     except zmq.ZMQError as error:
         raise UsageError(f"{endpoint}: not an endpoint such as {ENDPOINT} ({error.strerror})") from error
-    with subscriber:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: subscriber.close())
+    print(f"nanotally: counts of {endpoint} go to {to}; Ctrl-C ends", file=sys.stderr)
+    with subscriber, stopping_on_signals(subscriber.close):
         items = _until_ended(subscriber) if until_ended else subscriber
         try:
-            written = _write_log(items, to, frames)
+            written = write_log(items, to, frames)
         except OSError as error:
             raise NanotallyError(f"{to}: {error.strerror}; the rows before are in the file") from error
     print(f"nanotally: {written} counts in {to}", file=sys.stderr)
@@ -73,7 +72,7 @@ def _until_ended(subscriber: Subscriber) -> Iterator[Message | Gap]:
             return
 
 
-def _write_log(items: Iterator[Message | Gap], path: Path, most: int | None) -> int:
+def write_log(items: Iterator[Message | Gap], path: Path, most: int | None) -> int:
     """Add rows to `path` until `items` end or `most` counts were written; how many were."""
     written = 0
     with path.open("a+", newline="") as file:

@@ -22,7 +22,7 @@ def run(
     model: Annotated[
         Path | None, typer.Option(help="Model bundle; the one that ships with nanotally if not given.")
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="auto, openvino or tensorrt.", metavar="ENGINE")] = None,
+    engine: Annotated[str | None, typer.Option(help="auto or openvino.", metavar="ENGINE")] = None,
     instance: Annotated[
         str | None, typer.Option(help="Name of the microscope in every message.", metavar="NAME")
     ] = None,

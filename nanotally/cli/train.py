@@ -36,6 +36,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Training set written by `nanotally dataset`.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run goes on where it stopped.")],
     device: Annotated[str, typer.Option(help="cpu, 0, or 0,1 for several GPUs.")] = "cpu",
+    hours: Annotated[float | None, typer.Option(help="Fit the training into this time.")] = None,
 ) -> None:
     """Train a tiny network, offline, and write its bundle."""
     from nanotally.errors import UsageError
@@ -46,7 +47,7 @@ def train(
     if recipe not in RECIPES:
         raise UsageError(f"recipe {recipe!r} is not known; there are {', '.join(RECIPES)}")
     chosen = RECIPES[recipe]
-    checkpoint = run(chosen, data, out, device=device)
+    checkpoint = run(chosen, data, out, device=device, hours=hours)
     validation = data / "real-val"
     bundle = write(
         checkpoint, out / "bundle", name=chosen.architecture, side_px=chosen.input_size_px, trained_on=str(data),

@@ -62,9 +62,7 @@ def _message(topic: Topic, parts: Sequence[bytes]) -> Message:
     header = from_json(parts[1])
     if header.get("schema") != SCHEMA:
         raise WireError(f"schema {header.get('schema')!r}, this reader knows {SCHEMA}: update nanotally")
-    message = load(
-        CLASSES[topic.kind], header, origin=load(Origin, header), **_payload(topic.kind, header, parts)
-    )
+    message = load(CLASSES[topic.kind], header, origin=load(Origin, header), **_payload(topic.kind, header, parts))
     if topic_of(message) != topic:
         raise WireError(f"header is of {message.origin.instance}/{message.origin.source}")
     return message

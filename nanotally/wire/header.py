@@ -97,9 +97,7 @@ def _value(name: str, hint: Any, raw: Any) -> Any:
             return load(hint, raw)  # type: ignore[arg-type]
         return _scalar(name, hint, raw)
     except (TypeError, ValueError, AttributeError) as error:
-        raise WireError(
-            f"header has {name!r}: {str(raw)[:80]!r}, not {getattr(hint, '__name__', hint)}"
-        ) from error
+        raise WireError(f"header has {name!r}: {str(raw)[:80]!r}, not {getattr(hint, '__name__', hint)}") from error
 
 
 def _tuple(name: str, inner: tuple[Any, ...], raw: Any) -> tuple[Any, ...]:

@@ -91,7 +91,5 @@ def read_records(columns: Sequence[Column], payload: bytes) -> NDArray[np.void]:
     """
     dtype = record_dtype(columns)
     if len(payload) % dtype.itemsize:
-        raise WireError(
-            f"payload of {len(payload)} bytes is not a whole number of {dtype.itemsize}-byte records"
-        )
+        raise WireError(f"payload of {len(payload)} bytes is not a whole number of {dtype.itemsize}-byte records")
     return np.frombuffer(payload, dtype)

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from nanotally.bundle import Bundle
 from nanotally.errors import EngineError
 
-ENGINES = ("auto", "openvino", "tensorrt")
+ENGINES = ("auto", "openvino")
+"""`auto` takes the best that works here; in this version there is only OpenVINO, on the CPU."""
 
 
 class Engine(Protocol):
     """A loaded network. Used by one thread, the one that made it.
 
     Attributes:
-        name: `openvino`, `tensorrt`, ...
+        name: `openvino`, ...
         precision: `fp32`, `fp16`, `int8`.
         description: one line for people: versions and device.
     """

@@ -1,4 +1,4 @@
-"""Being told to stop."""
+"""Being told to stop, by SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     signal acts as it would without us: it ends the process at once, with the exit status of that signal.
 
     Args:
-        stop: called in the main thread, between two instructions of whatever runs there. It may set a flag.
+        stop: called in the main thread, between two instructions of whatever runs there; it must not wait.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # Python hears signals in the main thread only
@@ -33,7 +33,9 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
         restore()
         stop()
 
-    before = {number: signal.signal(number, on_signal) for number in STOP_SIGNALS}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number in STOP_SIGNALS:
+        signal.signal(number, on_signal)
     try:
         yield
     finally:

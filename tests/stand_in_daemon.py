@@ -1,0 +1,55 @@
+"""A daemon whose detector is a stand-in, for tests: `python stand_in_daemon.py CONFIG` follows a configuration file."""
+
+import logging
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from nanotally.bundle import Bundle, Manifest
+from nanotally.daemon.config import Config, read_config
+from nanotally.daemon.service import Service
+from nanotally.detect import Detector, Found
+from nanotally.detections import Detections
+
+MANIFEST = Manifest(
+    schema=1,
+    name="stand-in",
+    sha256="ab" * 32,
+    classes=("cube", "quasi_sphere"),
+    input_size_px=416,
+    thresholds={"cube": 0.5, "quasi_sphere": 0.5},
+)
+
+
+class StandInEngine:
+    name = "stand-in"
+    precision = "fp32"
+    description = "finds what it was told to"
+    closed = False
+
+    def infer(self, batch: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class StandIn(Detector):
+    """Finds as many particles as the image's upper left pixel says, every third a cube."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(Bundle(Path(), MANIFEST), StandInEngine(), config.detect)
+        self.threads: set[int] = set()
+
+    def detect(self, image: np.ndarray, *, field: tuple[int, int, int, int] | None = None) -> Found:
+        self.threads.add(threading.get_ident())
+        n = int(image[0, 0])
+        boxes = np.full((n, 4), [1, 2, 9, 12], np.float32)
+        return Found(Detections(boxes, class_id=np.arange(n) % 3 > 0), False, 1, {"infer": 0.1})
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    Service(read_config(Path(sys.argv[1])), StandIn).run()
