@@ -87,10 +87,11 @@ def _touching(placed: list[Placed], sprite: Sprite, crowd: Crowd, rng: Generator
 def _lattice(height: int, width: int, pitch: float, rng: Generator) -> Iterator[tuple[float, float]]:
     """Sites of a hexagonal lattice of the given pitch over the canvas, in random order, turned at random."""
     reach = np.hypot(height, width) / 2 + pitch
-    steps = np.arange(-np.ceil(reach / pitch), np.ceil(reach / pitch) + 1)
-    i, j = (axis.ravel() for axis in np.meshgrid(steps * 1.2, steps * 1.2))
-    i, j = np.round(i), np.round(j)
-    sites = np.unique(np.stack([i, j], axis=1), axis=0) @ np.array([[pitch, 0], [pitch / 2, pitch * np.sqrt(3) / 2]])
+    most = np.ceil(1.2 * reach / pitch)  # the two axes of the lattice are not at right angles
+    steps = np.arange(-most, most + 1)
+    sites = np.stack([axis.ravel() for axis in np.meshgrid(steps, steps)], axis=1) @ np.array(
+        [[pitch, 0], [pitch / 2, pitch * np.sqrt(3) / 2]]
+    )
     turn = rng.uniform(0, np.pi / 3)
     sites = sites @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     sites += np.array([width, height]) / 2 + rng.uniform(-pitch / 2, pitch / 2, 2)

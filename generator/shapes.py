@@ -141,7 +141,7 @@ def _inside_polygon(x: Image, y: Image, corners: NDArray[np.float64], rounding_p
         normal = np.array([y2 - y1, x1 - x2]) / length
         if normal @ (centre - (x1, y1)) < 0:
             normal = -normal
-        sides.append(normal[0] * (x - x1) + normal[1] * (y - y1))
+        sides.append(np.add.outer(normal[1] * (y[:, 0] - y1), normal[0] * (x[0] - x1)))
     stack = np.stack(sides)
     nearest = stack.min(axis=0)
     soft = max(rounding_px, 1e-3) / 2.5

@@ -100,6 +100,7 @@ def test_some_fields_are_empty_and_none_holds_too_many() -> None:
     counts = [len(make(number).truth.detections) for number in range(25)]
     assert min(counts) == 0
     assert max(counts) <= 5
+    assert len(set(counts)) > 3  # every image is a specimen of its own
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A whole synthetic micrograph: one seed one picture, labels that are exact in it, whatever lies on top."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,9 @@ from nanotally.generator.micrograph import (
 )
 from nanotally.generator.optics import Optics
 from nanotally.generator.placement import Crowd
-from nanotally.generator.scene import LEAST_VISIBLE
+from nanotally.generator.scene import LEAST_VISIBLE, Substrate
+from nanotally.generator.shapes import Material
+from nanotally.generator.stage import Simulation
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -80,7 +84,7 @@ def test_one_seed_is_one_micrograph(make) -> None:
 
 def test_two_thousand_particles_are_two_thousand_labels() -> None:
     specimen = Specimen(size_px=9, size_sigma_g=1.05, crowd=Crowd(gap_px=0))
-    made = make_micrograph(specimen, height=960, width=1280, max_particles=800, seed=0)
+    made = make_micrograph(specimen, height=960, width=1280, max_particles=2000, seed=0)
     assert (len(made.truth.detections), made.stop) == (2000, "maximum reached")
     assert made.truth.instances.max() == 2000
 
@@ -163,3 +167,10 @@ def test_sizes_are_log_normal() -> None:
     logs = np.log(made.truth.size_px)
     assert np.exp(logs.mean()) == pytest.approx(10, rel=0.05)
     assert np.exp(logs.std()) == pytest.approx(1.3, rel=0.05)
+
+
+@pytest.mark.parametrize("settings", [Specimen, Crowd, Material, Substrate, Optics, Simulation])
+def test_the_page_explains_every_control(settings: type) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "generator.md").read_text(encoding="utf-8")
+    own_table = {"crowd", "material", "substrate", "optics"}
+    assert [name for name in vars(settings()) if f"`{name}`" not in page and name not in own_table] == []

@@ -136,10 +136,10 @@ def rectangle(height: int, width: int, class_id: int = 0, weight: float = 1.0) -
 @given(height=st.integers(8, 60), width=st.integers(8, 60), seed=st.integers(0, 2**32 - 1))
 def test_a_template_is_turned_whole(height: int, width: int, seed: int) -> None:
     sprite = draw_template(Pattern(640, 480, (rectangle(height, width),)), np.random.default_rng(seed))
-    assert sprite.alpha.sum() == pytest.approx(height * width, rel=0.02)
+    assert sprite.alpha.sum() == pytest.approx(height * width, rel=0.03)
     ys, xs = np.nonzero(sprite.mask)
     sides = sorted(cv2.minAreaRect(np.stack([xs, ys], axis=1).astype(np.float32))[1])
-    np.testing.assert_allclose(np.array(sides) + 1, sorted((height, width)), atol=1.5)
+    np.testing.assert_allclose(np.array(sides) + 1, sorted((height, width)), atol=2)
     assert sprite.signal[sprite.mask].mean() == pytest.approx(0.55, abs=0.02)
     assert sprite.size_px == pytest.approx(np.sqrt(height * width))
 

@@ -90,6 +90,7 @@ class Script:
 
     live = True
     uri = "script:"
+    damaged = 0
 
     def __init__(self) -> None:
         self.items: list[int | Exception] = []

@@ -24,7 +24,7 @@ def write_onnx(checkpoint: Path, onnx: Path, *, side_px: int) -> None:
 
     Suppression stays outside, because every kind that can be put inside an engine has a cap.
     """
-    keep_offline(checkpoint.parent.parent.resolve())
+    keep_offline()
     import torch
     from ultralytics import YOLO
     from ultralytics.nn.modules import Detect

@@ -6,6 +6,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nanotally.errors import DatasetError, NanotallyError
 
@@ -43,13 +44,13 @@ RECIPES = {"default": Recipe(), "smoke": Recipe(input_size_px=96, epochs=1, batc
 """`smoke` only shows that training works here: one short epoch."""
 
 
-def keep_offline(state: Path) -> None:
+def keep_offline() -> None:
     """Forbid ultralytics every connection. Must run before ultralytics is imported.
 
     It looks for a font and for its settings under `YOLO_CONFIG_DIR`; a font that lies there is not asked for on the
     network.
     """
-    home = state / "ultralytics"
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nanotally"
     (home / "Ultralytics").mkdir(parents=True, exist_ok=True)
     os.environ |= {
         "YOLO_CONFIG_DIR": str(home),
@@ -83,27 +84,31 @@ def train(recipe: Recipe, data: Path, out: Path, *, device: str = "cpu", hours: 
     """
     if not (data / "data.yaml").is_file():
         raise DatasetError(f"{data}: no data.yaml here; make a training set with `nanotally dataset`")
-    keep_offline(out.resolve())
+    keep_offline()
     try:
         import torch
         from ultralytics import YOLO
     except ImportError as error:
         raise NanotallyError(f"training needs the train extra ({error}): pip install 'nanotally[train]'") from error
 
-    def use_all_cores(_: object) -> None:
-        torch.set_num_threads(os.cpu_count() or 1)  # ultralytics leaves one core idle, which is half of a small machine
+    def make_haste(trainer: Any) -> None:
+        if trainer.device.type == "cpu":
+            torch.set_num_threads(os.cpu_count() or 1)  # ultralytics leaves one idle, which is half of a small machine
+            trainer.model.to(memory_format=torch.channels_last)  # a sixth faster
 
     last = out / "train" / "weights" / "last.pt"
     if last.is_file():
         network = YOLO(last)
-        network.add_callback("on_train_start", use_all_cores)
-        network.train(resume=True, device=device)
+        network.add_callback("on_train_start", make_haste)
+        network.train(resume=True, device=device, time=hours)
     else:
         network = YOLO(ARCHITECTURES / f"{recipe.architecture}.yaml")
-        network.add_callback("on_train_start", use_all_cores)
+        network.add_callback("on_train_start", make_haste)
         network.train(
             data=str(data / "data.yaml"), project=str(out.resolve()), name="train", exist_ok=True, device=device,
-            imgsz=recipe.input_size_px, epochs=recipe.epochs, time=hours, batch=recipe.batch, seed=recipe.seed,
+            imgsz=recipe.input_size_px, epochs=recipe.epochs, time=hours,
+            batch=recipe.batch, nbs=recipe.batch,  # a step after every batch: a short schedule has none to spare
+            seed=recipe.seed,
             optimizer="AdamW", lr0=recipe.learning_rate, lrf=0.01, cos_lr=True, warmup_epochs=0.5, close_mosaic=1,
             mosaic=recipe.mosaic, scale=recipe.zoom, translate=0.1, fliplr=0.5, flipud=0.5, degrees=0.0,
             hsv_h=0.0, hsv_s=0.0, hsv_v=0.0, erasing=0.0, max_det=FLAT_OUT,

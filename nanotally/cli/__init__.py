@@ -10,12 +10,16 @@ from nanotally.errors import NanotallyError
 
 app = typer.Typer(
     name="nanotally",
-    help="Finds, counts and sizes nanoparticles live at the scanning electron microscope.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def nanotally() -> None:
+    """Finds and counts nanoparticles live at the scanning electron microscope."""
 
 
 def main() -> None:
