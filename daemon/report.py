@@ -32,6 +32,7 @@ class Setup:
         manifest, engine, settings = detector.bundle.manifest, detector.engine, detector.settings
         decisive = {
             **asdict(settings),
+            "overlap_px": detector.overlap_px,
             "model": manifest.sha256,
             "thresholds": detector.thresholds,
             "nms_iou": manifest.nms_iou,
@@ -43,7 +44,7 @@ class Setup:
             thresholds=detector.thresholds,
             scale=settings.scale,
             tile=manifest.input_size_px,
-            overlap=settings.overlap_px,
+            overlap=detector.overlap_px,
             settings_sha256=hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest(),
         )
 

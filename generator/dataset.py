@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nanotally import __version__
 from nanotally.detections import CLASSES
@@ -58,6 +59,29 @@ class Order:
     seed: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A labelled image that is to be written.
+
+    Attributes:
+        image: (h, w) uint8.
+        labels: what is in it; it is named anew when it is written.
+        facts: what else the manifest says of it.
+    """
+
+    image: NDArray[np.uint8]
+    labels: LabelledImage
+    facts: Mapping[str, object]
+
+
+def picture_of(made: SyntheticMicrograph) -> Picture:
+    """What is written of a synthetic micrograph."""
+    height, width = made.image.shape
+    truth = made.truth
+    labels = LabelledImage("", width, height, truth.detections, truth.difficult, truth.truncated)
+    return Picture(made.image, labels, {"stop": made.stop, "field": list(made.field)})
+
+
 def maker(order: Order) -> Make:
     """The function from an image's number to the image.
 
@@ -99,7 +123,7 @@ def _paper(order: Order, source: Pattern | tuple[str, ...], number: int) -> Synt
     )  # fmt: skip
 
 
-def make_all(order: Order, *, workers: int = 1) -> Iterator[SyntheticMicrograph]:
+def make_all(order: Order, *, workers: int = 1) -> Iterator[Picture]:
     """All images of the order, by number; the number of workers does not change a byte.
 
     Raises:
@@ -107,13 +131,13 @@ def make_all(order: Order, *, workers: int = 1) -> Iterator[SyntheticMicrograph]
     """
     make = maker(order)
     if workers < 2 or order.count < 2:
-        return map(make, range(order.count))
+        return map(picture_of, map(make, range(order.count)))
     return _make_in_pool(make, order.count, min(workers, order.count))
 
 
-def _make_in_pool(make: Make, count: int, workers: int) -> Iterator[SyntheticMicrograph]:
+def _make_in_pool(make: Make, count: int, workers: int) -> Iterator[Picture]:
     with get_context("spawn").Pool(workers, _start_worker) as pool:
-        yield from pool.imap(make, range(count))
+        yield from map(picture_of, pool.imap(make, range(count)))
 
 
 def _start_worker() -> None:
@@ -122,12 +146,12 @@ def _start_worker() -> None:
 
 
 def write_set(
-    order: Order, micrographs: Iterable[SyntheticMicrograph], out: Path, formats: Sequence[str]
+    order: Mapping[str, object], pictures: Iterable[Picture], out: Path, formats: Sequence[str]
 ) -> dict[str, int]:
     """Write images and labels under `out`; answers how many images and particles a class were written.
 
     Layout: `images/000000.png`, `labels/000000.txt` with `classes.txt` (yolo), `voc/000000.xml`, `coco.json`, and
-    `manifest.json` with the order, the version and what ended each placement.
+    `manifest.json` with the order, the version and the facts about each picture.
 
     Raises:
         UsageError: if a format is not known or `out` holds something already.
@@ -139,41 +163,39 @@ def write_set(
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise UsageError(f"{out} is there already and is not an empty folder; choose another --out")
-        return _write(order, micrographs, out, formats)
+        return _write(order, pictures, out, formats)
     except OSError as error:
         raise DatasetError(f"{out}: cannot be written: {error}") from error
 
 
 def _write(
-    order: Order, micrographs: Iterable[SyntheticMicrograph], out: Path, formats: Sequence[str]
+    order: Mapping[str, object], pictures: Iterable[Picture], out: Path, formats: Sequence[str]
 ) -> dict[str, int]:
     for folder in ("images", *(FOLDERS[name] for name in formats if name in FOLDERS)):
         (out / folder).mkdir(parents=True, exist_ok=True)
     totals = dict.fromkeys(("images", *CLASSES), 0)
     labelled, made = [], []
-    for number, micrograph in enumerate(micrographs):
-        labels = _write_one(micrograph, out, f"{number:06d}", formats)
+    for number, picture in enumerate(pictures):
+        labels = _write_one(picture, out, f"{number:06d}", formats)
         labelled.append(labels)
         counts = labels.detections.counts()
         totals["images"] += 1
         for name, n in counts.items():
             totals[name] += n
-        made.append({"image": labels.image, **counts, "stop": micrograph.stop, "field": list(micrograph.field)})
+        made.append({"image": labels.image, **counts, **picture.facts})
     if "yolo" in formats:
         write_classes(out / "classes.txt", CLASSES)
     if "coco" in formats:
         write_coco(out / "coco.json", labelled)
-    facts = {"nanotally": __version__, "order": asdict(order), "totals": totals, "images": made}
+    facts = {"nanotally": __version__, "order": order, "totals": totals, "images": made}
     (out / "manifest.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return totals
 
 
-def _write_one(micrograph: SyntheticMicrograph, out: Path, stem: str, formats: Sequence[str]) -> LabelledImage:
-    height, width = micrograph.image.shape
-    truth = micrograph.truth
-    labels = LabelledImage(f"{stem}.png", width, height, truth.detections, truth.difficult, truth.truncated)
+def _write_one(picture: Picture, out: Path, stem: str, formats: Sequence[str]) -> LabelledImage:
+    labels = replace(picture.labels, image=f"{stem}.png")
     path = out / "images" / labels.image
-    if not cv2.imwrite(str(path), micrograph.image):
+    if not cv2.imwrite(str(path), picture.image):
         raise DatasetError(f"{path}: cannot be written; is the disk full?")
     if "yolo" in formats:
         write_yolo(out / "labels" / f"{stem}.txt", labels)

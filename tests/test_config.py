@@ -151,7 +151,7 @@ def test_what_the_example_comments_out_is_the_default_or_says_what_is(write: Wri
     shown = read_config(write(re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE)))
     own = dict.fromkeys(re.findall(r"^# (\w+) = .*# left out", text, re.MULTILINE))
     assert dataclasses.replace(shown.detect, **own) == default.detect
-    assert own.keys() == {"score", "levels", "max_detections"}
+    assert own.keys() == {"score", "overlap_px", "levels", "max_detections"}
     assert shown == dataclasses.replace(default, source=shown.source, detect=shown.detect)
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def generate(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def write(
     out: Path, order: Order, formats: tuple[str, ...] = ("yolo", "voc", "coco"), workers: int = 1
 ) -> dict[str, int]:
-    return write_set(order, make_all(order, workers=workers), out, formats)
+    return write_set(asdict(order), make_all(order, workers=workers), out, formats)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -6,13 +6,21 @@ import json
 import os
 import re
 import time
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nanotally.cli import app
 from nanotally.cli.progress import progress
+from nanotally.errors import UsageError
+
+if TYPE_CHECKING:
+    from nanotally.generator.dataset import Picture
+
+SHAPES, COUNT, MOST, SIZE = "cube,quasi_sphere", 10, 60, "1280x960"
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -24,7 +32,7 @@ def generate(
     pattern: Annotated[Path | None, typer.Argument(help="Pattern file; leave out for procedural shapes.")] = None,
     *,
     out: Annotated[Path, typer.Option(help="Folder to write into; it must be new or empty.")],
-    shapes: Annotated[str, typer.Option(help="Procedural shapes, with commas between.")] = "cube,quasi_sphere",
+    shapes: Annotated[str, typer.Option(help="Procedural shapes, with commas between.")] = SHAPES,
     mode: Annotated[
         str | None,
         typer.Option(
@@ -32,34 +40,63 @@ def generate(
             "Left out: paper with a pattern file, sem without."
         ),
     ] = None,
-    count: Annotated[int, typer.Option(help="Images to make.")] = 10,
-    max_particles: Annotated[int, typer.Option(help="The most particles an image.")] = 60,
-    size: Annotated[str, typer.Option(help="Width x height of procedural images, pixels.")] = "1280x960",
+    count: Annotated[int, typer.Option(help="Images to make.")] = COUNT,
+    max_particles: Annotated[int, typer.Option(help="The most particles an image.")] = MOST,
+    size: Annotated[str, typer.Option(help="Width x height of procedural images, pixels.")] = SIZE,
+    preset: Annotated[
+        str | None, typer.Option(help="A or B: the paper's training sets, to their numbers of particles and images.")
+    ] = None,
+    real: Annotated[
+        Path | None, typer.Option(help="Labelled set whose pictures of quasi-spheres become part of the preset.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same bytes; left out: the clock.")] = None,
     labels: Annotated[str, typer.Option(help="Label formats, with commas between: yolo, voc, coco.")] = "yolo",
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
 ) -> None:
     """Make labelled synthetic micrographs from a pattern file or from procedural shapes."""
-    from nanotally.errors import UsageError
     from nanotally.generator.dataset import Order, make_all, write_set
 
-    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", size.lower())
-    if not found:
-        raise UsageError(f"--size {size}: expected width x height, as in 1280x960")
-    order = Order(
-        pattern=str(pattern) if pattern else None,
-        classes=_names(shapes),
-        mode=mode or ("paper" if pattern else "sem"),
-        count=count,
-        max_particles=max_particles,
-        width=int(found[1]),
-        height=int(found[2]),
-        seed=time.time_ns() % 2**32 if seed is None else seed,
-    )
-    made = progress(make_all(order, workers=os.cpu_count() or 1), "micrographs", count)
-    totals = write_set(order, made, out, _names(labels))
+    seed = time.time_ns() % 2**32 if seed is None else seed
+    facts: dict[str, object]
+    if preset is not None:
+        if pattern or mode or (shapes, count, max_particles, size) != (SHAPES, COUNT, MOST, SIZE):
+            raise UsageError(
+                f"--preset {preset} is a whole order; beside it only --real, --seed and --labels make sense"
+            )
+        facts, pictures, count = _preset(preset, seed, real)
+    else:
+        if real is not None:
+            raise UsageError("--real goes with --preset A or --preset B")
+        order = Order(
+            pattern=str(pattern) if pattern else None,
+            classes=_names(shapes),
+            mode=mode or ("paper" if pattern else "sem"),
+            count=count,
+            max_particles=max_particles,
+            width=_size(size)[0],
+            height=_size(size)[1],
+            seed=seed,
+        )
+        facts, pictures = asdict(order), make_all(order, workers=os.cpu_count() or 1)
+    totals = write_set(facts, progress(pictures, "micrographs", count), out, _names(labels))
     if as_json:
-        print(json.dumps({"out": str(out), "seed": order.seed, **totals}))
+        print(json.dumps({"out": str(out), "seed": seed, **totals}))
     else:
         particles = ", ".join(f"{n} {name}" for name, n in totals.items() if name != "images")
-        print(f"{out}: {totals['images']} images, {particles}; seed {order.seed}")
+        print(f"{out}: {totals['images']} images, {particles}; seed {seed}")
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.lower())
+    if not found:
+        raise UsageError(f"--size {text}: expected width x height, as in 1280x960")
+    return int(found[1]), int(found[2])
+
+
+def _preset(name: str, seed: int, real: Path | None) -> tuple[dict[str, object], Iterable[Picture], int]:
+    """The order as the manifest tells it, the pictures and their number."""
+    from nanotally.generator.presets import find_preset, make_preset
+
+    wanted = find_preset(name)
+    facts = {"preset": name.upper(), "seed": seed, "real": str(real) if real else None}
+    return facts, make_preset(wanted, seed=seed, real=real), wanted.images

@@ -18,8 +18,10 @@ from nanotally.detections import FLAG_BORDER, FLAG_SEAM, Detections
 from nanotally.errors import ConfigError
 
 Box = tuple[int, int, int, int]
-TOUCH_PX = 2.0
-"""A box that comes this near to the edge of its tile, in network pixels, is taken to be cut by it."""
+TOUCH_PX = 8
+"""A box that comes this near to the edge of its tile, in network pixels, is taken to be cut by it. Networks end the box
+of a cut particle some pixels short of the edge; tiles overlap by twice this more than they are asked to, so that no
+particle is taken to be cut everywhere."""
 FINER_SEES_PX = 20.0
 """Particles smaller than this in a coarse level, network pixels, are left to the finer one."""
 
@@ -31,15 +33,15 @@ class DetectSettings:
     Attributes:
         score: lowest score to keep, for every class; None: the bundle's own thresholds.
         scale: network pixels per image pixel at the finest level.
-        overlap_px: overlap of neighbouring tiles in network pixels: at least the largest particle expected to be
-            found whole at the finest level.
+        overlap_px: size in network pixels up to which every particle is whole in some tile of the finest level; None: a
+            quarter of a tile.
         levels: how many scales, each half of the one before; None: until one tile holds the whole field.
         max_detections: None: the bundle's own.
     """
 
     score: float | None = None
     scale: float = 1.0
-    overlap_px: int = 96
+    overlap_px: int | None = None
     levels: int | None = None
     max_detections: int | None = None
 
@@ -64,6 +66,12 @@ class Found:
 class Detector:
     """Finds particles in grey images. Used by one thread.
 
+    Attributes:
+        bundle: the model.
+        engine: what runs it.
+        settings: what was asked for.
+        overlap_px: size in network pixels up to which every particle is whole in some tile of the finest level.
+
     Raises:
         ConfigError: if the overlap leaves no room for a step between tiles, or a number is out of range.
     """
@@ -74,6 +82,8 @@ class Detector:
         self.settings = settings or DetectSettings()
         self._side = bundle.manifest.input_size_px
         _check(self.settings, self._side)
+        asked = self.settings.overlap_px
+        self.overlap_px = self._side // 4 if asked is None else asked
         chosen, own = self.settings.score, bundle.manifest.thresholds
         self._thresholds = np.array([own[c] if chosen is None else chosen for c in bundle.manifest.classes], np.float32)
         self._most = self.settings.max_detections or bundle.manifest.max_detections
@@ -120,7 +130,7 @@ class Detector:
             height=height,
             width=width,
             side=self._side,
-            overlap=own.overlap_px,
+            overlap=self.overlap_px + 2 * TOUCH_PX,
             scale=own.scale,
             most=own.levels,
         )
@@ -142,7 +152,7 @@ class Detector:
             cut |= ((box[:, 2:] > side - TOUCH_PX) & (corner + side < limit)).any(axis=1)
             last = rank == len(self._levels) - 1
             # A particle shorter than the overlap is whole in another tile; a longer one in the next, coarser level.
-            keep = ~cut | (last & (size > self.settings.overlap_px))
+            keep = ~cut | (last & (size > self.overlap_px))
             if rank:
                 keep &= size >= FINER_SEES_PX
             scale = np.array([level.scale_x, level.scale_y] * 2, np.float32)
@@ -157,8 +167,9 @@ class Detector:
 
 
 def _check(settings: DetectSettings, side: int) -> None:
-    if not 0 <= settings.overlap_px < side:
-        raise ConfigError(f"overlap_px {settings.overlap_px} must be from 0 to less than the tile of {side} px")
+    most = side - 2 * TOUCH_PX - 1
+    if settings.overlap_px is not None and not 0 <= settings.overlap_px <= most:
+        raise ConfigError(f"overlap_px {settings.overlap_px} must be from 0 to {most}, for tiles of {side} px")
     if not 0 < settings.scale <= 8:
         raise ConfigError(f"scale {settings.scale} must be above 0 and at most 8")
     if settings.score is not None and not 0 < settings.score < 1:
