@@ -13,9 +13,7 @@ Boxes = NDArray[np.float32]
 
 def boxes(largest_px: int = 1000) -> st.SearchStrategy[Boxes]:
     """Up to 12 boxes with a real area; whole pixels, so that float32 holds every area exactly."""
-    corners = hnp.arrays(
-        np.int32, st.tuples(st.integers(0, 12), st.just(2)), elements=st.integers(0, largest_px)
-    )
+    corners = hnp.arrays(np.int32, st.tuples(st.integers(0, 12), st.just(2)), elements=st.integers(0, largest_px))
     return corners.flatmap(
         lambda low: hnp.arrays(np.int32, low.shape, elements=st.integers(1, largest_px)).map(
             lambda size: np.hstack([low, low + size]).astype(np.float32)
