@@ -29,7 +29,7 @@ def test_the_whole_path_ends_in_a_table_a_picture_and_a_log(tmp_path: Path) -> N
     picture = cv2.imread(str(out / "overlay.png"))
     assert picture is not None
     assert picture.shape == (480, 640, 3)
-    rows = [row for row in csv.DictReader((out / "counts.csv").open()) if row["event"] == "counts"]
+    rows = [row for row in csv.DictReader((out / "counts.csv").read_text().splitlines()) if row["event"] == "counts"]
     assert rows
     assert all(int(row["cube"]) > 0 and row["nm_per_px_x"] == "3.0" for row in rows)
 

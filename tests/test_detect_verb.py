@@ -30,7 +30,7 @@ def test_all_formats_hold_the_same_particles(micrographs: Path, tmp_path: Path) 
     done = nanotally("detect", micrographs, "--out", tmp_path, "--to", "csv,json,coco,voc,yolo", "--overlay")
     assert done.returncode == 0, done.stderr
     told = json.loads((tmp_path / "particles.json").read_text())["images"]
-    rows = list(csv.DictReader((tmp_path / "particles.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "particles.csv").read_text().splitlines()))
     coco = {labels.image: labels for labels in read_coco(tmp_path / "coco.json")}
     assert [image["image"] for image in told] == ["000000.png", "000001.png"]
     for image in told:
@@ -111,5 +111,5 @@ def test_calibrated_micrographs_give_nanometres_and_no_particle_in_the_databar(
         assert image["nm_per_px"] is not None
         assert image["field"][3] < image["height"]
         assert all(p["xyxy"][3] <= image["field"][3] for p in image["particles"])
-    rows = list(csv.DictReader((tmp_path / "particles.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "particles.csv").read_text().splitlines()))
     assert all(float(row["box_width_nm"]) > 0 for row in rows)

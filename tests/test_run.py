@@ -6,16 +6,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from nanotally.bundle import DEFAULT_BUNDLE
 from nanotally.cli.run import app
 from nanotally.errors import BundleError, ConfigError, NanotallyError, UsageError
 from nanotally.wire import CountsMessage, StatusMessage, Subscriber
 
 WAIT_S = 60.0
 NANOTALLY = [sys.executable, "-m", "nanotally", "run"]
-needs_model = pytest.mark.skipif(
-    not (DEFAULT_BUNDLE / "model.onnx").is_file(), reason="the default model is not there: nanotally train makes it"
-)
 
 
 def run(*words: str) -> "subprocess.CompletedProcess[str]":
@@ -50,7 +46,6 @@ def test_mistake_is_an_error_that_says_what(
     assert complaint in str(result.exception)
 
 
-@needs_model
 @pytest.mark.parametrize("uri", ["dir:{tmp}/empty", "file:{tmp}/nowhere.mp4", "pigeon:"])
 def test_feed_that_is_not_there_is_one_clear_line(tmp_path: Path, uri: str) -> None:
     (tmp_path / "empty").mkdir()
@@ -60,7 +55,6 @@ def test_feed_that_is_not_there_is_one_clear_line(tmp_path: Path, uri: str) -> N
     assert "Traceback" not in done.stderr
 
 
-@needs_model
 def test_simulated_feed_goes_through_the_real_model(tmp_path: Path) -> None:
     config = write_config(tmp_path, '[source.stage]\nuri = "sim:?frames=4&fps=0&width=416&height=416"\n')
     with Subscriber(f"ipc://{tmp_path}/publish", kinds=("counts", "status")) as subscriber:

@@ -13,6 +13,8 @@ from nanotally.errors import DatasetError, NanotallyError
 ARCHITECTURES = Path(__file__).parent / "architectures"
 FLAT_OUT = 2_000
 """Cap on detections an image while validating: above what any picture holds."""
+FINISHED = -1
+"""Epoch that ultralytics writes into the checkpoints of a finished run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ def keep_offline() -> None:
 def train(recipe: Recipe, data: Path, out: Path, *, device: str = "cpu", hours: float | None = None) -> Path:
     """Train after `recipe` on the set in `data`; answers the best checkpoint.
 
-    A run that was stopped half-way goes on from its last checkpoint.
+    A run that was stopped half-way goes on from its last checkpoint; one that was finished is left as it is.
 
     Args:
         recipe: what to train, and how.
@@ -96,7 +98,9 @@ def train(recipe: Recipe, data: Path, out: Path, *, device: str = "cpu", hours: 
             torch.set_num_threads(os.cpu_count() or 1)  # ultralytics leaves one idle, which is half of a small machine
             trainer.model.to(memory_format=torch.channels_last)  # a sixth faster
 
-    last = out / "train" / "weights" / "last.pt"
+    last, best = (out / "train" / "weights" / name for name in ("last.pt", "best.pt"))
+    if last.is_file() and torch.load(last, map_location="cpu", weights_only=False)["epoch"] == FINISHED:
+        return best
     if last.is_file():
         network = YOLO(last)
         network.add_callback("on_train_start", make_haste)
@@ -114,4 +118,4 @@ def train(recipe: Recipe, data: Path, out: Path, *, device: str = "cpu", hours: 
             hsv_h=0.0, hsv_s=0.0, hsv_v=0.0, erasing=0.0, max_det=FLAT_OUT,
             pretrained=False, amp=False, plots=False, workers=0, save_period=1, deterministic=True,
         )  # fmt: skip
-    return out / "train" / "weights" / "best.pt"
+    return best
