@@ -34,7 +34,7 @@ Box = tuple[int, int, int, int]
 
 
 def ours(image: Grey, box: Box, cube: bool) -> Mask:
-    return find_outline(image, box, cube=cube)
+    return find_outline(image, box, cube=cube).mask
 
 
 def ellipse(image: Grey, box: Box, cube: bool) -> Mask:

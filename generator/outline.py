@@ -7,10 +7,13 @@ programming, as in Timp & Karssemeijer, Med. Phys. 31 (2004) 958; `docs/pattern-
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from nanotally.detections import iou
 from nanotally.opencv import cv2
 
 ANGLES = 128
@@ -20,17 +23,36 @@ SLACK = 1.04
 """How far the path may leave the box: labels are drawn by hand."""
 REACH = 3
 """Radii on either side of an edge whose mean grey levels are compared."""
-BEND = 0.05
-"""Cost of a step of one radius from an angle to the next; the gain of the strongest edge is 1."""
-ROUND = 10.0
+CUBE_BEND, ROUND_BEND = 0.02, 0.05
+"""Cost of a step of one radius from an angle to the next; the gain of the strongest edge is 1. A cube has corners."""
+GLOW_PX = 1.0
+"""How far outside the steepest change of the grey level people draw the edge, at most."""
+ROUND = 5.0
 """Cost of a quasi-sphere's distance from the ellipse, per squared half box."""
 
 Mask = NDArray[np.bool_]
 Table = NDArray[np.float64]
 
 
-def find_outline(image: NDArray[np.uint8], box: ArrayLike, *, cube: bool) -> Mask:
-    """(h, w) bool of the whole image: the particle in `box`, filled.
+@dataclass(frozen=True)
+class Outline:
+    """Where a particle is, as far as its box and the edges in it agree.
+
+    Attributes:
+        mask: (h, w) bool of the whole image, filled.
+        fit: overlap (IoU), 0 to 1, of the box around the path that was found with the box that was given, where a
+            difference of `GLOW_PX` is none.
+    """
+
+    mask: Mask
+    fit: float
+
+
+def find_outline(image: NDArray[np.uint8], box: ArrayLike, *, cube: bool) -> Outline:
+    """The outline of the particle in `box`.
+
+    The path runs where the grey level changes most. People see the edge of a particle further out, at the foot of its
+    glow, and draw the box there; so at last the path is stretched until it fills the box.
 
     Args:
         image: (h, w) uint8.
@@ -39,7 +61,7 @@ def find_outline(image: NDArray[np.uint8], box: ArrayLike, *, cube: bool) -> Mas
     """
     x1, y1, x2, y2 = np.asarray(box, float)
     centre, half = np.array([x1 + x2 - 1, y1 + y2 - 1]) / 2, np.array([x2 - x1, y2 - y1]) / 2
-    angle = np.arange(ANGLES) * (2 * np.pi / ANGLES)
+    angle: Table = np.linspace(0, 2 * np.pi, ANGLES, endpoint=False)
     direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     edge_of_box = 1 / np.abs(direction).max(axis=1)
     step = _steps(_unrolled(image, centre, half, direction), edge_of_box)
@@ -47,11 +69,25 @@ def find_outline(image: NDArray[np.uint8], box: ArrayLike, *, cube: bool) -> Mas
     if not cube:
         cost += ROUND * (RADII - 1) ** 2
     cost[edge_of_box[:, None] * SLACK < RADII] = 9.0
-    path = _closed_path(cost)
-    points = centre + RADII[path, None] * direction * half
-    mask = np.zeros(image.shape, np.uint8)
-    cv2.fillPoly(mask, [np.round(points * 16).astype(np.int32)], 1, shift=4)
-    return mask.astype(bool)
+    path = _closed_path(cost, CUBE_BEND if cube else ROUND_BEND)
+    radius = RADII[path] - (RADII[1] - RADII[0]) / 2
+    points = centre + radius[:, None] * direction * half
+    low, high = points.min(axis=0), points.max(axis=0)
+    scale = 2 * half / (high - low)
+    mask = _inside(image.shape, centre - half + (centre - low) * scale, half * scale, angle, radius)
+    given, found = np.concatenate([centre - half, centre + half]), np.concatenate([low, high])
+    off = np.sign(found - given) * np.maximum(np.abs(found - given) - GLOW_PX, 0)
+    return Outline(mask, float(iou([given + off], [given])[0, 0]))
+
+
+def _inside(shape: tuple[int, ...], centre: Table, half: Table, angle: Table, radius: Table) -> Mask:
+    """(h, w) bool, the pixels whose middle is nearer to the centre than the path at their angle."""
+    mask = np.zeros(shape, bool)
+    low = np.maximum(np.floor(centre - half * RADII[-1]), 0).astype(int)
+    part = mask[low[1] : int(centre[1] + half[1] * RADII[-1]) + 2, low[0] : int(centre[0] + half[0] * RADII[-1]) + 2]
+    y, x = ((np.indices(part.shape)[i] + low[1 - i] - centre[1 - i]) / half[1 - i] for i in (0, 1))
+    part[:] = np.hypot(x, y) <= np.interp(np.arctan2(y, x), angle, radius, period=2 * np.pi)
+    return mask
 
 
 def _unrolled(image: NDArray[np.uint8], centre: Table, half: Table, direction: Table) -> Table:
@@ -79,15 +115,15 @@ def _steps(grey: Table, edge_of_box: Table) -> Table:
     return np.asarray(inside - outside if brighter else outside - inside)
 
 
-def _closed_path(cost: Table) -> NDArray[np.intp]:
+def _closed_path(cost: Table, bend: float) -> NDArray[np.intp]:
     """Index of a radius an angle, of least cost in all; three rounds, of which the middle one has no ends."""
     jumps = np.array([0, -1, 1, -2, 2])
-    bend = BEND * np.abs(jumps) ** 2.0
+    price = bend * jumps**2
     rounds = np.concatenate([cost] * 3)
     total, came_from = rounds[0], []
     columns = np.arange(len(RADII))
     for row in rounds[1:]:
-        reached = np.pad(total, 2, constant_values=np.inf)[columns[:, None] + jumps + 2] + bend
+        reached = np.pad(total, 2, constant_values=np.inf)[columns[:, None] + jumps + 2] + price
         best = reached.argmin(axis=1)
         came_from.append(columns + jumps[best])
         total = row + reached[columns, best]

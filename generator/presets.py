@@ -137,14 +137,18 @@ def _of_pattern(turn: int, most: int, seed: int) -> Picture:
     row, rng = TABLE_1[index], np.random.default_rng((seed, 0, index))
     classes = (CUBE, QUASI_SPHERE) if row.mixed else (CUBE,)
     pattern = _draw_pattern(row.width, row.height, classes, row.templates, row.size_px, rng)
-    return _picture(pattern, most, (seed, 1, turn), f"pattern {index + 1}")
+    facts: dict[str, object] = {
+        "source": f"pattern {index + 1}",
+        "nm_per_px": round(1000 * row.length_um / row.size_px, 3),
+    }
+    return _picture(pattern, most, (seed, 1, turn), facts)
 
 
 def _quasi_spheres(number: int, most: int, seed: int) -> Picture:
     """A picture of up to `most` quasi-spheres, in place of one from the repository."""
     rng = np.random.default_rng((seed, 2, number))
     pattern = _draw_pattern(*REPOSITORY_PX, (QUASI_SPHERE,), 12, float(np.exp(rng.uniform(3, 4.1))), rng)
-    return _picture(pattern, most, (seed, 3, number), "quasi-spheres")
+    return _picture(pattern, most, (seed, 3, number), {"source": "quasi-spheres"})
 
 
 def _draw_pattern(
@@ -161,11 +165,11 @@ def _draw_pattern(
     return Pattern(width, height, tuple(drawn))
 
 
-def _picture(pattern: Pattern, most: int, seed: tuple[int, ...], source: str) -> Picture:
+def _picture(pattern: Pattern, most: int, seed: tuple[int, ...], facts: dict[str, object]) -> Picture:
     made = picture_of(
         make_paper_micrograph(pattern, height=pattern.height, width=pattern.width, max_particles=most, seed=seed)
     )
-    return replace(made, facts={"source": source, **made.facts})
+    return replace(made, facts={**facts, **made.facts})
 
 
 def _quasi_spheres_only(folder: Path) -> list[Sample]:

@@ -12,7 +12,7 @@ import pytest
 from nanotally.detections import Detections
 from nanotally.errors import DatasetError, UsageError
 from nanotally.generator.dataset import Picture
-from nanotally.generator.presets import PRESETS, TABLE_1, PaperSet, find_preset, make_preset
+from nanotally.generator.presets import TABLE_1, PaperSet, find_preset, make_preset
 from nanotally.labels import LabelledImage, read_dataset, write_classes, write_yolo
 from nanotally.opencv import cv2
 
@@ -53,13 +53,11 @@ def test_the_patterns_are_those_of_table_1() -> None:
     assert [(row.width, row.height) == (640, 480) for row in TABLE_1] == [row in (0, 4, 5, 6) for row in range(8)]
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
-def test_a_preset_hits_its_numbers(name: str) -> None:
-    wanted = PRESETS[name]
-    assert counts(list(make_preset(wanted, seed=3))) == (wanted.cubes, wanted.quasi_spheres, wanted.images)
+def test_set_b_hits_its_numbers() -> None:
+    assert counts(list(make_preset(find_preset("B"), seed=3))) == (1025, 1025, 112)  # the verb's test counts A
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_every_seed_hits_the_numbers_with_other_pictures(seed: int) -> None:
     pictures = list(make_preset(SMALL, seed=seed))
     assert counts(pictures) == (40, 60, 18)
@@ -87,9 +85,7 @@ def test_real_pictures_are_taken_whole_and_counted(real: Path) -> None:
     pictures = list(make_preset(SMALL, seed=2, real=real))
     assert counts(pictures) == (40, 60, 18)
     taken = {str(picture.facts["source"]): picture for picture in pictures}
-    assert {name for name in taken if name.endswith(".png")} == {"b.png", "c.png", "d.png", "a.png"} - {"a.png"} | (
-        {"a.png"} & set(taken)
-    )
+    assert {name for name in taken if name.endswith(".png")} == {"b.png", "c.png", "d.png"}  # 30 more are too many
     whole = {sample.image.name: sample for sample in read_dataset(real).samples}
     for name, picture in taken.items():
         if name.endswith(".png"):
