@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import requires
@@ -174,3 +176,18 @@ def test_notice_names_every_dependency() -> None:
     notice = (ROOT / "NOTICE").read_text()
     assert {"numpy", "ultralytics", "pyarrow"} <= wanted
     assert [name for name in wanted if not re.search(rf"\b{re.escape(name)}\b", notice)] == []
+
+
+def test_archive_and_wheel_hold_every_program(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (archive,), (wheel,) = tmp_path.glob("*.tar.gz"), tmp_path.glob("*.whl")
+    with tarfile.open(archive) as files:
+        archived = {name.partition("/")[2] for name in files.getnames()}
+    with zipfile.ZipFile(wheel) as files:
+        packed = set(files.namelist())
+    wanted = {str(path.relative_to(ROOT)) for path in (ROOT / "nanotally").glob("*/**/*.py")}
+    wanted |= {f"nanotally/{path.relative_to(ROOT)}" for name in PROGRAMS for path in (ROOT / name).rglob("*.py")}
+    wanted |= {"nanotally/models/default/model.onnx", "nanotally/trainer/architectures/nanotally-n.yaml"}
+    assert wanted - archived == set()
+    assert wanted - packed == set()
