@@ -17,7 +17,7 @@ DEFAULT_BUNDLE = Path(__file__).parent / "models" / "default"
 """The bundle that ships with the package."""
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=False):
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the network is and how it is to be run.
 
     Attributes:

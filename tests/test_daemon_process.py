@@ -3,15 +3,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import WAIT_S, until
 
-from nanotally.wire import DetectionsMessage, Gap, Message, StatusMessage, Subscriber
+from nanotally.wire import DetectionsMessage, Gap, StatusMessage, Subscriber
 
-WAIT_S = 30.0
 SCRIPT = Path(__file__).with_name("stand_in_daemon.py")
 
 
@@ -42,19 +41,6 @@ def start(tmp_path: Path) -> Iterator[Starter]:
     for process in starter.started:
         process.kill()
         process.communicate(timeout=WAIT_S)
-
-
-def until(subscriber: Subscriber, condition: Callable[[Message | Gap], bool]) -> list[Message | Gap]:
-    """Everything received, up to and with the first item that satisfies `condition`."""
-    items: list[Message | Gap] = []
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        item = subscriber.receive(0.1)
-        if item is not None:
-            items.append(item)
-            if condition(item):
-                return items
-    raise AssertionError(f"waited in vain, received {items}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stand_in_daemon import StandInEngine
 
 from nanotally.bundle import Bundle, Manifest
 from nanotally.daemon.report import Setup, counts_message, detections_message, frame_message
@@ -29,20 +30,8 @@ FOUND = Found(
 )
 
 
-class StandIn:
-    name = "stand-in"
-    precision = "fp32"
-    description = "no engine at all"
-
-    def infer(self, batch: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        pass
-
-
 def setup(manifest: Manifest = MANIFEST, **settings: float) -> Setup:
-    return Setup.of(Detector(Bundle(Path(), manifest), StandIn(), DetectSettings(**settings)))  # type: ignore[arg-type]
+    return Setup.of(Detector(Bundle(Path(), manifest), StandInEngine(), DetectSettings(**settings)))  # type: ignore[arg-type]
 
 
 def frame(**changes: object) -> Frame:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import WAIT_S, until
 
 from nanotally.daemon import feed as feed_module
 from nanotally.daemon import service as service_module
@@ -20,7 +21,6 @@ from nanotally.frame import Frame
 from nanotally.opencv import cv2
 from nanotally.wire import CountsMessage, DetectionsMessage, FrameMessage, Gap, Message, StatusMessage, Subscriber
 
-WAIT_S = 20.0
 SCRIPT = Path(__file__).with_name("stand_in_daemon.py")
 StandIn = runpy.run_path(str(SCRIPT))["StandIn"]
 
@@ -58,19 +58,6 @@ def running(service: Service, kinds: tuple[str, ...]) -> Iterator[Subscriber]:
             thread.join(WAIT_S)
             service.shutdown()
             assert not thread.is_alive()
-
-
-def until(subscriber: Subscriber, condition: Callable[[Message | Gap], bool]) -> list[Message | Gap]:
-    """Everything received, up to and with the first item that satisfies `condition`."""
-    items: list[Message | Gap] = []
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        item = subscriber.receive(0.1)
-        if item is not None:
-            items.append(item)
-            if condition(item):
-                return items
-    raise AssertionError(f"waited in vain, received {items}")
 
 
 def of_kind(items: list[Message | Gap], cls: type) -> list[Message]:
