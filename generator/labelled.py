@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from nanotally.detections import CLASSES, Detections, iou
 from nanotally.errors import LabelError, UsageError
-from nanotally.labels import LabelledImage, find_class, read_classes, read_voc, read_yolo
+from nanotally.labels import LabelledImage, find_class, read_classes, read_mask, read_voc, read_yolo
 from nanotally.micrograph import Micrograph, read_micrograph
-from nanotally.opencv import cv2
 
 Instances = NDArray[np.int32]
 SAME_PARTICLE = 0.5
@@ -57,13 +56,13 @@ def read_labelled(image: Path, labels: Path, *, mask: Path | None = None, class_
         class_id = find_class(class_name)
         if class_id is None or mask is not None:
             raise UsageError(f"--class {class_name}: expected one of {', '.join(CLASSES)}, and no --mask beside it")
-        instances, xyxy = _read_instances(labels, (height, width))
+        instances, xyxy = read_mask(labels, width=width, height=height)
         found = Detections(xyxy, class_id=np.full(len(xyxy), class_id))
         return Labelled(micrograph, LabelledImage(image.name, width, height, found), instances)
     truth = _read_boxes(labels, image.name, (height, width))
     if mask is None:
         return Labelled(micrograph, truth, None)
-    return Labelled(micrograph, truth, _of_boxes(*_read_instances(mask, (height, width)), truth.detections))
+    return Labelled(micrograph, truth, _of_boxes(*read_mask(mask, width=width, height=height), truth.detections))
 
 
 def _read_boxes(path: Path, image: str, shape: tuple[int, int]) -> LabelledImage:
@@ -85,38 +84,6 @@ def _read_boxes(path: Path, image: str, shape: tuple[int, int]) -> LabelledImage
         name = names[labels.detections.class_id[ids.index(None)]]
         raise LabelError(f"{path}: class {name!r} is not one of {', '.join(CLASSES)}; rename it")
     return replace(labels, detections=replace(labels.detections, class_id=np.array(ids, np.uint16)), classes=CLASSES)
-
-
-def _read_instances(path: Path, shape: tuple[int, int]) -> tuple[Instances, NDArray[np.float32]]:
-    """An instance mask, numbered 1 to n, and the box of each number, (n, 4) float32.
-
-    Each level above 0 is a particle. With one level only, each connected area is one.
-    """
-    try:
-        picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    except OSError as error:
-        raise LabelError(f"{path}: cannot be read ({error.strerror})") from error
-    except cv2.error:
-        picture = None
-    if picture is None or picture.ndim != 2 or picture.dtype.name not in ("uint8", "uint16"):
-        raise LabelError(
-            f"{path}: not an instance mask; expected a grey picture of 8 or 16 bits, or .txt or .xml boxes"
-        )
-    if picture.shape != shape:
-        raise LabelError(
-            f"{path}: the mask is {picture.shape[1]}x{picture.shape[0]} px, the micrograph {shape[1]}x{shape[0]}"
-        )
-    if len(levels := np.unique(picture[picture > 0])) == 1:
-        picture = cv2.connectedComponents((picture > 0).astype(np.uint8))[1]
-        levels = np.arange(1, picture.max() + 1)
-    y, x = np.nonzero(picture)
-    row = np.searchsorted(levels, picture[y, x])
-    low, high = np.full((len(levels), 2), np.inf), np.zeros((len(levels), 2))
-    np.minimum.at(low, row, np.stack([x, y], axis=1))
-    np.maximum.at(high, row, np.stack([x, y], axis=1) + 1)
-    instances = np.zeros(shape, np.int32)
-    instances[y, x] = row + 1
-    return instances, np.hstack([low, high]).astype(np.float32)
 
 
 def _of_boxes(instances: Instances, xyxy: NDArray[np.float32], labels: Detections) -> Instances:

@@ -6,6 +6,7 @@
     ├── MicrographError     an image that cannot be read, or metadata that contradicts it
     ├── LabelError          a label file that is not what it claims to be
     ├── PatternError        a pattern file or a template that cannot be used
+    ├── RecipeError         a recipe for micrographs that cannot be followed
     ├── DatasetError        a folder that is not a data set
     ├── BundleError         a model bundle that is missing, damaged or of another schema
     ├── EngineError         an inference engine that cannot be had or has failed
@@ -43,6 +44,10 @@ class LabelError(NanotallyError):
 
 class PatternError(NanotallyError):
     """A pattern file or a template that cannot be used."""
+
+
+class RecipeError(NanotallyError):
+    """A recipe for micrographs that cannot be followed."""
 
 
 class DatasetError(NanotallyError):

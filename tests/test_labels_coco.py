@@ -43,15 +43,26 @@ def test_boxes_names_and_crowds_are_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.detections.xyxy, [[10, 20, 40.5, 60], [0, 0, 5, 5]])
     assert first.detections.class_id.tolist() == [1, 0]
     assert first.difficult.tolist() == [False, True]
+    assert np.isnan(first.visible).all()
     assert second.image == "b.png"
     assert len(second) == 0
+
+
+def test_the_visible_share_is_written_where_it_is_known(tmp_path: Path) -> None:
+    detections = Detections(np.array([[1, 2, 4, 6], [5, 5, 9, 9]], np.float32))
+    visible = np.array([np.nan, 0.3], np.float32)
+    write_coco(tmp_path / "a.json", [LabelledImage("a.png", 64, 48, detections, visible=visible)])
+    first, second = json.loads((tmp_path / "a.json").read_text())["annotations"]
+    assert "visible" not in first
+    assert second["visible"] == 0.3
+    np.testing.assert_array_equal(read_coco(tmp_path / "a.json")[0].visible, visible)
 
 
 def test_faster_coco_eval_takes_what_is_written(tmp_path: Path) -> None:
     from faster_coco_eval import COCO
 
     detections = Detections(np.array([[1, 2, 4, 6]], np.float32), class_id=np.array([1], np.uint16))
-    write_coco(tmp_path / "a.json", [LabelledImage("a.png", 64, 48, detections)])
+    write_coco(tmp_path / "a.json", [LabelledImage("a.png", 64, 48, detections, visible=np.array([0.3]))])
     known = COCO(str(tmp_path / "a.json"))
     (annotation,) = known.loadAnns(known.getAnnIds(imgIds=[1]))
     assert annotation["bbox"] == [1, 2, 3, 4]
@@ -71,6 +82,7 @@ def change(content: dict[str, Any], where: str, index: int, **to: Any) -> dict[s
         ({"images": [], "annotations": []}, "not a COCO file .*categories"),
         (change(coco(), "annotations", 0, bbox=[1, 2, 3]), "not a COCO file"),
         (change(coco(), "annotations", 0, bbox=[1, 2, "x", 4]), r"annotations\[0\].bbox"),
+        (change(coco(), "annotations", 0, visible=-0.1), r"annotations\[0\].visible"),
         (change(coco(), "annotations", 0, image_id=8), "annotation 1: there is no image 8"),
         (change(coco(), "annotations", 1, category_id=4), "annotation 2: there is no category 4"),
         (change(coco(), "annotations", 0, category_id=6), "class 'debris' is not one of"),

@@ -1,9 +1,11 @@
 """What is written in a format is read back as it was, up to what the format rounds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,9 +13,11 @@ from nanotally.detections import CLASSES, Detections
 from nanotally.labels import (
     LabelledImage,
     read_coco,
+    read_createml,
     read_voc,
     read_yolo,
     write_coco,
+    write_createml,
     write_voc,
     write_yolo,
 )
@@ -32,6 +36,7 @@ def labelled_images(draw: st.DrawFn, *, smallest_px: float) -> LabelledImage:
     n = draw(st.integers(0, 5))
     spans = [(span(width), span(height)) for _ in range(n)]
     flags = st.lists(st.booleans(), min_size=n, max_size=n)
+    shares = st.lists(st.floats(0, 1, width=32) | st.just(np.nan), min_size=n, max_size=n)
     xyxy = np.array([[x1, y1, x2, y2] for (x1, x2), (y1, y2) in spans], np.float32).reshape(-1, 4)
     return LabelledImage(
         image="scan 7.tif",
@@ -42,6 +47,7 @@ def labelled_images(draw: st.DrawFn, *, smallest_px: float) -> LabelledImage:
         ),
         difficult=np.array(draw(flags), bool),
         truncated=np.array(draw(flags), bool),
+        visible=np.array(draw(shares), np.float32),
     )
 
 
@@ -50,6 +56,12 @@ def assert_same(read: LabelledImage, written: LabelledImage, tolerance_px: float
     assert read.classes == CLASSES
     np.testing.assert_array_equal(read.detections.class_id, written.detections.class_id)
     np.testing.assert_allclose(read.detections.xyxy, written.detections.xyxy, rtol=0, atol=tolerance_px)
+
+
+def assert_same_marks(read: LabelledImage, written: LabelledImage) -> None:
+    np.testing.assert_array_equal(read.difficult, written.difficult)
+    np.testing.assert_array_equal(read.truncated, written.truncated)
+    np.testing.assert_allclose(read.visible, written.visible, rtol=0, atol=0.51e-4)  # four decimals; NaN is NaN
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +87,7 @@ def test_voc(folder: Path, written: LabelledImage) -> None:
     np.testing.assert_allclose(read.detections.xyxy[inner], written.detections.xyxy[inner], rtol=0, atol=0.501)
     np.testing.assert_array_equal(read.difficult, written.difficult)
     assert (read.truncated >= written.truncated).all()
+    assert np.isnan(read.visible).all()
 
 
 @given(written=st.lists(labelled_images(smallest_px=0.1), max_size=3))
@@ -84,5 +97,17 @@ def test_coco(folder: Path, written: list[LabelledImage]) -> None:
     assert len(read) == len(written)
     for one, other in zip(read, written, strict=True):
         assert_same(one, other, tolerance_px=2e-3)
-        np.testing.assert_array_equal(one.difficult, other.difficult)
-        np.testing.assert_array_equal(one.truncated, other.truncated)
+        assert_same_marks(one, other)
+
+
+@given(drawn=st.lists(labelled_images(smallest_px=0.1), max_size=3))
+def test_createml(folder: Path, drawn: list[LabelledImage]) -> None:
+    written = [replace(labelled, image=f"scan {number}.tif") for number, labelled in enumerate(drawn)]
+    for labelled in written:  # the size is in the image only; a file with a hole for its pixels is quickly made
+        tifffile.imwrite(folder / labelled.image, shape=(labelled.height, labelled.width), dtype=np.uint8)
+    write_createml(folder / "a.json", written)
+    read = read_createml(folder / "a.json")
+    assert len(read) == len(written)
+    for one, other in zip(read, written, strict=True):
+        assert_same(one, other, tolerance_px=2e-3)
+        assert_same_marks(one, other)

@@ -96,5 +96,9 @@ def test_flags_and_ids_must_fit_the_boxes() -> None:
         LabelledImage("a.png", 4, 4, one)
     with pytest.raises(LabelError, match="difficult has 2 rows"):
         LabelledImage("a.png", 4, 4, Detections(one.xyxy), difficult=np.zeros(2, bool))
+    with pytest.raises(LabelError, match="visible has 2 rows"):
+        LabelledImage("a.png", 4, 4, Detections(one.xyxy), visible=np.zeros(2))
+    with pytest.raises(LabelError, match=r"visible is 1\.5, expected a share"):
+        LabelledImage("a.png", 4, 4, Detections(one.xyxy), visible=np.array([1.5]))
     with pytest.raises(LabelError, match="0 x 4"):
         LabelledImage("a.png", 0, 4, Detections.empty())

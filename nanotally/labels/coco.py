@@ -1,7 +1,8 @@
 """COCO labels: one JSON file for a whole folder; boxes are x y width height in pixels, with continuous edges.
 
-COCO has no `difficult` and no `truncated`; they are written under these names beside the fields that it has,
-and other readers pass them over. An `iscrowd` region, which COCO's own metrics ignore, is read as difficult.
+COCO has no `difficult`, `truncated` and `visible`; they are written under these names beside the fields that it
+has, `visible` only where it is known, and other readers pass them over. An `iscrowd` region, which COCO's own
+metrics ignore, is read as difficult.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from nanotally.detections import CLASSES, Detections
 from nanotally.errors import LabelError
+from nanotally.labels.json_labels import Marks, columns_of, marks_of, read_json
 from nanotally.labels.labelled_image import LabelledImage, checked_boxes
 from nanotally.labels.names import class_index
 
@@ -34,7 +36,7 @@ class Image(msgspec.Struct):
     height: int
 
 
-class Annotation(msgspec.Struct):
+class Annotation(Marks):
     """A particle."""
 
     id: int
@@ -43,8 +45,6 @@ class Annotation(msgspec.Struct):
     bbox: tuple[float, float, float, float]
     area: float = 0.0
     iscrowd: int = 0
-    difficult: int = 0
-    truncated: int = 0
 
 
 class CocoFile(msgspec.Struct):
@@ -63,12 +63,7 @@ def read_coco(path: Path | str, *, classes: Sequence[str] = CLASSES) -> list[Lab
             `classes`, or a box is not within its image.
     """
     path = Path(path)
-    try:
-        coco = msgspec.json.decode(path.read_bytes(), type=CocoFile)
-    except OSError as error:
-        raise LabelError(f"{path}: cannot be read ({error.strerror})") from error
-    except msgspec.DecodeError as error:
-        raise LabelError(f"{path}: not a COCO file ({error})") from error
+    coco = read_json(path, CocoFile, "COCO")
     class_of = _class_ids(path, coco, classes)
     annotations: dict[int, list[Annotation]] = {image.id: [] for image in coco.images}
     if len(annotations) < len(coco.images):
@@ -95,6 +90,8 @@ def _labelled(
 ) -> LabelledImage:
     xywh = np.array([row.bbox for row in rows], dtype=np.float64).reshape(-1, 4)
     boxes = np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]])
+    columns = columns_of(rows)
+    columns["difficult"] |= np.array([row.iscrowd for row in rows], bool)
     return LabelledImage(
         image=image.file_name,
         width=image.width,
@@ -103,9 +100,8 @@ def _labelled(
             checked_boxes(boxes, image.width, image.height, f"{path}: {image.file_name}"),
             class_id=np.array([class_of[row.category_id] for row in rows], np.uint16),
         ),
-        difficult=np.array([row.difficult or row.iscrowd for row in rows], bool),
-        truncated=np.array([row.truncated for row in rows], bool),
         classes=tuple(classes),
+        **columns,
     )
 
 
@@ -122,8 +118,8 @@ def write_coco(path: Path | str, images: Iterable[LabelledImage], *, classes: Se
         image = Image(len(coco.images) + 1, labelled.image, labelled.width, labelled.height)
         coco.images.append(image)
         found = labelled.detections
-        for (x1, y1, x2, y2), class_id, difficult, truncated in zip(
-            found.xyxy.tolist(), found.class_id.tolist(), labelled.difficult, labelled.truncated, strict=True
+        for (x1, y1, x2, y2), class_id, marks in zip(
+            found.xyxy.tolist(), found.class_id.tolist(), marks_of(labelled), strict=True
         ):
             coco.annotations.append(
                 Annotation(
@@ -132,8 +128,7 @@ def write_coco(path: Path | str, images: Iterable[LabelledImage], *, classes: Se
                     category_id=class_id + 1,
                     bbox=(x1, y1, x2 - x1, y2 - y1),
                     area=(x2 - x1) * (y2 - y1),
-                    difficult=int(difficult),
-                    truncated=int(truncated),
+                    **marks,
                 )
             )
     Path(path).write_bytes(msgspec.json.format(msgspec.json.encode(coco), indent=1) + b"\n")

@@ -26,10 +26,13 @@ class LabelledImage:
         difficult: (n,) bool, True where a detector is neither rewarded for finding the particle nor blamed
             for missing it. None: nowhere.
         truncated: (n,) bool, True where the image's border cuts the particle. None: nowhere.
+        visible: (n,) float32, share of the particle's own area that is seen, 0 to 1; NaN where nobody knows. None:
+            known nowhere.
         classes: the names that the class ids stand for.
 
     Raises:
-        LabelError: if the lengths differ, a class id has no name or the size is not positive.
+        LabelError: if the lengths differ, a share is not within 0 to 1, a class id has no name or the size is not
+            positive.
     """
 
     image: str
@@ -38,16 +41,23 @@ class LabelledImage:
     detections: Detections
     difficult: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
     truncated: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
+    visible: NDArray[np.float32] = field(default=None)  # type: ignore[arg-type]
     classes: tuple[str, ...] = CLASSES
 
     def __post_init__(self) -> None:
         n = len(self.detections)
-        for name in ("difficult", "truncated"):
+        for name, unknown in (
+            ("difficult", np.zeros(n, bool)),
+            ("truncated", np.zeros(n, bool)),
+            ("visible", np.full(n, np.nan, np.float32)),
+        ):
             given = getattr(self, name)
-            flags = np.zeros(n, bool) if given is None else np.asarray(given, dtype=bool)
-            if flags.shape != (n,):
-                raise LabelError(f"{self.image}: {name} has {flags.size} rows, there are {n} boxes")
-            object.__setattr__(self, name, flags)
+            column = unknown if given is None else np.asarray(given, dtype=unknown.dtype)
+            if column.shape != (n,):
+                raise LabelError(f"{self.image}: {name} has {column.size} rows, there are {n} boxes")
+            object.__setattr__(self, name, column)
+        for share in self.visible[(self.visible < 0) | (self.visible > 1)]:
+            raise LabelError(f"{self.image}: visible is {share:g}, expected a share, 0 to 1")
         object.__setattr__(self, "classes", tuple(self.classes))
         if self.width <= 0 or self.height <= 0:
             raise LabelError(f"{self.image}: a size of {self.width} x {self.height} px is not an image")

@@ -2,7 +2,8 @@
 
 LabelImg takes xmin and xmax as edges, makes them whole pixels and raises an edge at 0 to 1, because VOC
 counts from 1. So a box at the left or upper border says 1 for 0, and is read as such; elsewhere nothing is
-shifted, and a box that LabelImg saves as VOC and as YOLO is the same box.
+shifted, and a box that LabelImg saves as VOC and as YOLO is the same box. `visible` has no place in this format
+and is lost.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """YOLO labels: a line `class cx cy w h` a particle, relative to the image; the names in `classes.txt`.
 
-Edges are continuous: a box from the left border to the right one has w = 1. `difficult` and `truncated` have
-no place in this format and are lost.
+Edges are continuous: a box from the left border to the right one has w = 1. `difficult`, `truncated` and
+`visible` have no place in this format and are lost.
 """
 
 from __future__ import annotations
