@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from nanotally.opencv import cv2
 
@@ -14,16 +17,67 @@ FONTS = (
     cv2.FONT_HERSHEY_COMPLEX,
     cv2.FONT_HERSHEY_TRIPLEX,
 )
+PLOTTED = 0.25
+"""Share of texts in a plotter's strokes, as some SEM software writes; the others are in a printer's sans serif."""
+CAPITALS = 0.7
+"""Height of a capital as a share of the font size."""
 Grey = NDArray[np.uint8]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Lettering:
+    """What is printed on a micrograph.
+
+    Attributes:
+        databar: height of the databar as a share of the picture's; 0: there is none.
+        scale_bar: True for a scale bar in the field; never beside a databar, which has one.
+        panel_letter: True for the letter of a figure's panel, such as (b).
+    """
+
+    databar: float = 0.0
+    scale_bar: bool = False
+    panel_letter: bool = False
+
+
+def print_on(image: Grey, bar_px: int, lettering: Lettering, rng: Generator) -> tuple[int, int, int, int]:
+    """Print on the image, in place; answers the field that is left, x1 y1 x2 y2 px."""
+    examined = (0, 0, image.shape[1], image.shape[0])
+    if bar_px:
+        examined = draw_databar(image, bar_px, rng)
+    elif lettering.scale_bar:
+        draw_scale_bar(image, rng)
+    if lettering.panel_letter:
+        draw_panel_letter(image, rng)
+    return examined
+
+
 def _write(image: Grey, text: str, at: tuple[int, int], *, height_px: float, ink: int, rng: Generator) -> int:
-    """Write `text` with its lower left corner at `at`; answers its width in pixels."""
-    font = FONTS[rng.integers(len(FONTS))]
-    scale = height_px / 21
-    thickness = max(1, round(scale * rng.uniform(1, 2.5)))
-    cv2.putText(image, text, at, font, scale, ink, thickness, cv2.LINE_AA)
-    return int(cv2.getTextSize(text, font, scale, thickness)[0][0])
+    """Write `text` with its lower left corner at `at`, capitals `height_px` high; answers its width in pixels."""
+    bold = rng.uniform(1, 2.5)
+    if rng.random() < PLOTTED:
+        font = FONTS[rng.integers(len(FONTS))]
+        scale = height_px / 21
+        thickness = max(1, round(scale * bold))
+        cv2.putText(image, text, at, font, scale, ink, thickness, cv2.LINE_AA)
+        return int(cv2.getTextSize(text, font, scale, thickness)[0][0])
+    stroke = round((bold - 1) * height_px / 30)
+    face = ImageFont.load_default(max(round(height_px / CAPITALS), 6))
+    left, top, right, bottom = (round(edge) for edge in face.getbbox(text, anchor="ls", stroke_width=stroke))
+    drawn = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(drawn).text((-left, -top), text, fill=255, font=face, anchor="ls", stroke_width=stroke)
+    _ink(image, np.asarray(drawn), at[0], at[1] + top, ink)
+    return right
+
+
+def _ink(image: Grey, share: Grey, x: int, y: int, ink: int) -> None:
+    """Cover the image with ink where `share` (h, w) uint8 is 255, its upper left corner at `x`, `y`."""
+    y1, y2 = max(y, 0), min(y + share.shape[0], image.shape[0])
+    x1, x2 = max(x, 0), min(x + share.shape[1], image.shape[1])
+    if y2 <= y1 or x2 <= x1:
+        return
+    weight = share[y1 - y : y2 - y, x1 - x : x2 - x] / 255
+    part = image[y1:y2, x1:x2]
+    part[:] = np.rint(part * (1 - weight) + ink * weight)
 
 
 def _length_text(rng: Generator) -> str:

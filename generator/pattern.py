@@ -5,8 +5,12 @@ The grammar is written down in `docs/pattern-file.md`.
 
 from __future__ import annotations
 
+import math
 import re
+from bisect import bisect
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +18,7 @@ from numpy.random import Generator
 
 from nanotally.detections import CLASSES
 from nanotally.errors import PatternError
-from nanotally.generator.shapes import Image, Sprite
+from nanotally.generator.bodies import CUBE, Image, Sprite
 from nanotally.opencv import cv2
 
 OPTIONS = ("class", "weight", "mask")
@@ -39,6 +43,12 @@ class Template:
     class_id: int
     weight: float
 
+    @cached_property
+    def size_px(self) -> float:
+        """Edge length of a cube, equivalent circular diameter of a quasi-sphere."""
+        whole = float(self.alpha.sum())
+        return math.sqrt(whole) if self.class_id == CUBE else 2 * math.sqrt(whole / math.pi)
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -57,6 +67,11 @@ class Pattern:
     templates: tuple[Template, ...]
     nm_per_px: float | None = None
     background: int = 18
+
+    @cached_property
+    def shares(self) -> list[float]:
+        """The weights of the templates up to each of them, added up."""
+        return list(accumulate(template.weight for template in self.templates))
 
 
 def read_pattern(path: Path) -> Pattern:
@@ -168,16 +183,32 @@ def _load(folder: Path, name: str, where: str) -> tuple[Image, Image]:
     return grey, np.asarray(whole[..., 3], np.float32) if whole.shape[2] == 4 else np.ones_like(grey)
 
 
-def draw_template(pattern: Pattern, rng: Generator) -> Sprite:
-    """A template of the pattern, drawn by weight and turned by a uniform angle."""
-    weights = np.array([t.weight for t in pattern.templates])
-    template = pattern.templates[rng.choice(len(weights), p=weights / weights.sum())]
+def draw_template(
+    pattern: Pattern, rng: Generator, *, size_px: float | None = None, level: float | None = None
+) -> Sprite:
+    """A template of the pattern, drawn by weight and turned by a uniform angle.
+
+    Args:
+        pattern: where it is from.
+        rng: of the draws.
+        size_px: to bring it to; None: it keeps its own.
+        level: median signal to bring it to, 0 to 1; None: it keeps its own.
+    """
+    shares = pattern.shares
+    template = pattern.templates[bisect(shares, rng.random() * shares[-1])]
+    scale = 1.0 if size_px is None else size_px / template.size_px
     h, w = template.image.shape
-    side = int(np.ceil(np.hypot(h, w))) + 2
-    turn = cv2.getRotationMatrix2D(((w - 1) / 2, (h - 1) / 2), float(rng.uniform(0, 360)), 1.0)
-    turn[:, 2] += np.array([(side - w) / 2, (side - h) / 2])
-    signal = cv2.warpAffine(template.image, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.warpAffine(template.alpha, turn, (side, side), flags=cv2.INTER_LINEAR)
-    whole = float(template.alpha.sum())
-    size = np.sqrt(whole) if template.class_id == CLASSES.index("cube") else 2 * np.sqrt(whole / np.pi)
-    return Sprite(np.asarray(signal, np.float32), np.asarray(alpha, np.float32), template.class_id, float(size))
+    angle = 360 * rng.random()
+    turn = cv2.getRotationMatrix2D(((w - 1) / 2, (h - 1) / 2), angle, scale)
+    along, across = abs(float(turn[0, 0])), abs(float(turn[0, 1]))  # times the scale
+    size = int(w * along + h * across) + 3, int(w * across + h * along) + 3
+    turn[0, 2] += (size[0] - w) / 2
+    turn[1, 2] += (size[1] - h) / 2
+    signal = cv2.warpAffine(template.image, turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.warpAffine(template.alpha, turn, size, flags=cv2.INTER_LINEAR)
+    if level is not None:
+        signal = signal * (level / max(float(np.median(template.image[template.alpha >= 0.5])), 0.01))
+    return Sprite(
+        np.asarray(signal, np.float32), np.asarray(alpha, np.float32), template.class_id, template.size_px * scale,
+        math.radians(-angle),
+    )  # fmt: skip

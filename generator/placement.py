@@ -1,8 +1,8 @@
-"""Where particles lie: apart, in contact, or packed. Later ones lie on top of earlier ones."""
+"""Laying particles on a field, later ones on top of earlier ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,39 +10,39 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from nanotally.generator.shapes import Sprite
+from nanotally.generator.bodies import Sprite
+from nanotally.generator.room import Room
+from nanotally.generator.sites import STACKED, Crowd, sites_of
+from nanotally.opencv import cv2
 
-Arrangement = Literal["scattered", "clustered", "packed"]
 Stop = Literal["maximum reached", "no space left"]
+Mask = NDArray[np.uint8]
 TRIES = 200
-"""Failed tries in a row after which a canvas counts as full: "no space left" cannot be decided by chance draws."""
-
+"""Failed tries in a row after which a field counts as full: "no space left" cannot be decided by chance draws."""
 REDRAW = 20
 """Failed tries after which another particle is drawn: a smaller one may still fit."""
+
+FULL = 10
+"""Particles in a row for which chance found no place apart from others, after which every place is looked at; and for
+which there is none, after which the field counts as full."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A sprite on the canvas.
+    """A sprite on the field.
 
     Attributes:
         sprite: the particle.
-        x: column of the sprite's left edge on the canvas, pixels; may be negative.
-        y: row of the sprite's top edge on the canvas, pixels; may be negative.
+        x: column of the sprite's left edge, pixels; may be negative.
+        y: row of the sprite's top edge, pixels; may be negative.
     """
 
     sprite: Sprite
     x: int
     y: int
 
-    @property
-    def centre(self) -> tuple[float, float]:
-        """x, y of the sprite's middle on the canvas, pixels."""
-        h, w = self.sprite.alpha.shape
-        return self.x + w / 2, self.y + h / 2
-
     def windows(self, height: int, width: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-        """The part of the canvas that the sprite covers, and the part of the sprite that lies on the canvas."""
+        """The part of the field that the sprite covers, and the part of the sprite that lies on the field."""
         h, w = self.sprite.alpha.shape
         y1, y2 = max(self.y, 0), min(self.y + h, height)
         x1, x2 = max(self.x, 0), min(self.x + w, width)
@@ -55,70 +55,36 @@ class Placed:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Crowd:
-    """How particles share the canvas.
+class Field:
+    """What is occupied already."""
 
-    Attributes:
-        arrangement: `scattered` anywhere, `clustered` mostly in contact with another, `packed` on a hexagonal lattice.
-        max_overlap: share of a particle's mask that may lie on earlier ones, 0 to 1; 0 keeps them apart.
-        gap_px: least distance between masks where `max_overlap` is 0.
-        inside: True if no particle may be cut by the border.
-    """
+    def __init__(self, height: int, width: int, crowd: Crowd) -> None:
+        self._inside = crowd.inside
+        self._overlap = max(crowd.max_overlap, STACKED if crowd.arrangement == "stacked" else 0)
+        self._gap = crowd.gap_px if self._overlap == 0 else 0
+        # Particles grown by the gap, so that one test of the next one's own mask keeps the distance.
+        self._occupied = np.zeros((height, width), bool)
+        self._ball = cv2.getStructuringElement(cv2.MORPH_RECT, (2 * self._gap + 1, 2 * self._gap + 1))
 
-    arrangement: Arrangement = "scattered"
-    max_overlap: float = 0.0
-    gap_px: int = 1
-    inside: bool = True
+    def has_room_for(self, spot: Placed) -> bool:
+        """True if the crowd's rules let the particle lie there."""
+        canvas, part = spot.windows(*self._occupied.shape)
+        mask = spot.sprite.mask[part]
+        on_field = np.count_nonzero(mask)
+        if on_field == 0 or (self._inside and on_field < np.count_nonzero(spot.sprite.mask)):
+            return False
+        covered = np.count_nonzero(self._occupied[canvas] & mask)
+        return bool(covered <= self._overlap * on_field)
 
-
-def _anywhere(height: int, width: int, rng: Generator) -> tuple[float, float]:
-    return rng.uniform(0, width), rng.uniform(0, height)
-
-
-def _touching(placed: list[Placed], sprite: Sprite, crowd: Crowd, rng: Generator) -> tuple[float, float]:
-    neighbour = placed[rng.integers(len(placed))]
-    angle = rng.uniform(0, 2 * np.pi)
-    reach = (neighbour.sprite.size_px + sprite.size_px) / 2 * rng.uniform(1 - 0.5 * crowd.max_overlap, 1.1)
-    x, y = neighbour.centre
-    return x + reach * np.cos(angle), y + reach * np.sin(angle)
-
-
-def _lattice(height: int, width: int, pitch: float, rng: Generator) -> Iterator[tuple[float, float]]:
-    """Sites of a hexagonal lattice of the given pitch over the canvas, in random order, turned at random."""
-    reach = np.hypot(height, width) / 2 + pitch
-    most = np.ceil(1.2 * reach / pitch)  # the two axes of the lattice are not at right angles
-    steps = np.arange(-most, most + 1)
-    sites = np.stack([axis.ravel() for axis in np.meshgrid(steps, steps)], axis=1) @ np.array(
-        [[pitch, 0], [pitch / 2, pitch * np.sqrt(3) / 2]]
-    )
-    turn = rng.uniform(0, np.pi / 3)
-    sites = sites @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    sites += np.array([width, height]) / 2 + rng.uniform(-pitch / 2, pitch / 2, 2)
-    on_canvas = np.all((sites > -pitch / 2) & (sites < np.array([width, height]) + pitch / 2), axis=1)
-    for x, y in rng.permutation(sites[on_canvas]):
-        yield x + rng.normal(0, 0.03 * pitch), y + rng.normal(0, 0.03 * pitch)
-
-
-def _fits(place: Placed, occupied: NDArray[np.bool_], crowd: Crowd) -> bool:
-    canvas, part = place.windows(*occupied.shape)
-    mask = place.sprite.mask[part]
-    on_canvas = mask.sum()
-    if on_canvas == 0 or (crowd.inside and on_canvas < place.sprite.mask.sum()):
-        return False
-    if crowd.max_overlap == 0 and crowd.gap_px:
-        (rows, cols), gap = canvas, crowd.gap_px
-        near = occupied[max(rows.start - gap, 0) : rows.stop + gap, max(cols.start - gap, 0) : cols.stop + gap]
-        if not near.any():
-            return True
-        for dy in range(-gap, gap + 1):
-            for dx in range(-gap, gap + 1):
-                shifted = Placed(place.sprite, place.x + dx, place.y + dy)
-                at, of = shifted.windows(*occupied.shape)
-                if (occupied[at] & place.sprite.mask[of]).any():
-                    return False
-        return True
-    return bool((occupied[canvas] & mask).sum() <= crowd.max_overlap * on_canvas)
+    def occupy(self, spot: Placed) -> None:
+        """The particle lies there now."""
+        grown = spot
+        if self._gap:
+            mask = cv2.dilate(np.pad(spot.sprite.mask.view(np.uint8), self._gap), self._ball)
+            alpha = np.asarray(mask, np.float32)
+            grown = Placed(Sprite(alpha, alpha, None, 0.0), spot.x - self._gap, spot.y - self._gap)
+        canvas, part = grown.windows(*self._occupied.shape)
+        self._occupied[canvas] |= grown.sprite.mask[part]
 
 
 def place(
@@ -126,42 +92,65 @@ def place(
     height: int,
     width: int,
     most: int,
-    draw: Callable[[], Sprite],
+    draw: Callable[[float | None], Sprite],
     crowd: Crowd,
     rng: Generator,
 ) -> tuple[list[Placed], Stop]:
-    """Lay up to `most` sprites, each from a call of `draw`, on a canvas of `height` x `width` pixels.
+    """Lay up to `most` sprites on a field of `height` x `width` pixels.
+
+    Args:
+        height: of the field.
+        width: of the field.
+        most: sprites.
+        draw: answers a new sprite, turned about the beam by the given angle; None: by any.
+        crowd: the rules.
+        rng: of the places.
 
     Returns:
         The placed sprites in their order of depth, and which of the two ends was met (paper section 2.3).
     """
-    occupied = np.zeros((height, width), bool)
+    if crowd.arrangement == "scattered" and crowd.inside and crowd.max_overlap == 0:
+        return _place_apart(Room(height, width, crowd.gap_px), most, draw, rng)
+    sites, field = sites_of(crowd, height=height, width=width, rng=rng), Field(height, width, crowd)
     placed: list[Placed] = []
     failed = 0
-    sites: Iterator[tuple[float, float]] | None = None
-    sprite = draw()
     while len(placed) < most:
-        if crowd.arrangement == "packed":
-            sites = sites or _lattice(height, width, sprite.size_px * rng.uniform(1.0, 1.15), rng)
-            site = next(sites, None)
-            if site is None:
-                return placed, "no space left"
-            x, y = site
-        elif crowd.arrangement == "clustered" and placed and rng.random() < 0.85:
-            x, y = _touching(placed, sprite, crowd, rng)
-        else:
-            x, y = _anywhere(height, width, rng)
-        h, w = sprite.alpha.shape
-        spot = Placed(sprite, round(x - w / 2), round(y - h / 2))
-        if _fits(spot, occupied, crowd):
-            canvas, part = spot.windows(height, width)
-            occupied[canvas] |= sprite.mask[part]
-            placed.append(spot)
-            failed = 0
-        else:
-            failed += 1
         if failed >= TRIES:
             return placed, "no space left"
-        if failed % REDRAW == 0:
-            sprite = draw()
+        sprite = draw(sites.turn())
+        h, w = sprite.alpha.shape
+        for _ in range(REDRAW):
+            site = sites.offer(sprite)
+            if site is None:
+                return placed, "no space left"
+            spot = Placed(sprite, round(site[0] - w / 2), round(site[1] - h / 2))
+            if field.has_room_for(spot):
+                field.occupy(spot)
+                sites.take(sprite, *site)
+                placed.append(spot)
+                failed = 0
+                break
+            failed += 1
+    return placed, "maximum reached"
+
+
+def _place_apart(
+    room: Room, most: int, draw: Callable[[float | None], Sprite], rng: Generator
+) -> tuple[list[Placed], Stop]:
+    """Whole particles anywhere, at their distance from one another."""
+    placed: list[Placed] = []
+    failed = 0
+    while len(placed) < most:
+        if failed == 2 * FULL:
+            return placed, "no space left"
+        sprite = draw(None)
+        left, top, w, h = cv2.boundingRect(sprite.mask.view(np.uint8))
+        mask = np.ascontiguousarray(sprite.mask[top : top + h, left : left + w])
+        spot = room.find(mask, rng, everywhere=failed >= FULL) if w else None
+        if spot is None:
+            failed += 1
+            continue
+        failed = 0
+        room.take(mask, *spot)
+        placed.append(Placed(sprite, spot[0] - left, spot[1] - top))
     return placed, "maximum reached"

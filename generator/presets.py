@@ -15,10 +15,10 @@ from numpy.random import Generator
 
 from nanotally.detections import CLASSES
 from nanotally.errors import DatasetError, UsageError
-from nanotally.generator.dataset import Picture, picture_of
+from nanotally.generator.bodies import CUBE, DRAW, QUASI_SPHERE, Habit, Material
 from nanotally.generator.micrograph import make_paper_micrograph
+from nanotally.generator.orders import Made, Picture, picture_of
 from nanotally.generator.pattern import Pattern, Template
-from nanotally.generator.shapes import CUBE, DRAW, QUASI_SPHERE, Material
 from nanotally.labels import LabelledImage, Sample, read_dataset
 from nanotally.micrograph import read_micrograph
 
@@ -156,19 +156,23 @@ def _draw_pattern(
 ) -> Pattern:
     """A pattern of procedural templates of one specimen, the classes in turn."""
     material = Material(
-        level=rng.uniform(0.4, 0.65), edge_gain=rng.uniform(0.2, 0.8), side_rad=rng.uniform(0, 2 * np.pi), tilt_rad=0.4
+        level=rng.uniform(0.4, 0.65), edge_gain=rng.uniform(0.2, 0.8), side_rad=rng.uniform(0, 2 * np.pi)
     )
+    habit = Habit(tilt_rad=0.4)
     drawn = []
     for number in range(templates):
-        sprite = DRAW[CLASSES[classes[number % len(classes)]]](size_px * np.exp(rng.normal(0, 0.1)), material, rng)
-        drawn.append(Template(sprite.signal, sprite.alpha, sprite.class_id, 1.0))
+        sprite = DRAW[CLASSES[classes[number % len(classes)]]](
+            size_px * np.exp(rng.normal(0, 0.1)), habit, material, rng
+        )
+        drawn.append(Template(sprite.signal, sprite.alpha, classes[number % len(classes)], 1.0))
     return Pattern(width, height, tuple(drawn))
 
 
 def _picture(pattern: Pattern, most: int, seed: tuple[int, ...], facts: dict[str, object]) -> Picture:
-    made = picture_of(
-        make_paper_micrograph(pattern, height=pattern.height, width=pattern.width, max_particles=most, seed=seed)
+    micrograph = make_paper_micrograph(
+        pattern, height=pattern.height, width=pattern.width, max_particles=most, seed=seed
     )
+    made = picture_of(Made(micrograph))
     return replace(made, facts={**facts, **made.facts})
 
 
@@ -194,5 +198,6 @@ def _real(sample: Sample) -> Picture:
         replace(found, xyxy=xyxy.astype(np.float32))[seen],
         sample.labels.difficult[seen],
         sample.labels.truncated[seen],
+        sample.labels.visible[seen],
     )
     return Picture(micrograph.image[y1:y2, x1:x2], labels, {"source": sample.image.name})

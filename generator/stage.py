@@ -8,76 +8,60 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl
 
 import numpy as np
+from numpy.random import SFC64, Generator
 from numpy.typing import NDArray
 
 from nanotally.detections import Detections
-from nanotally.errors import EndOfFeed, SourceError
+from nanotally.errors import EndOfFeed
 from nanotally.frame import Frame
-from nanotally.generator.micrograph import Specimen, draw_shape
-from nanotally.generator.optics import Optics, record
-from nanotally.generator.placement import Crowd, place
-from nanotally.generator.scene import Substrate, paint_particles, paint_substrate, truth_of
-from nanotally.generator.shapes import Material
+from nanotally.generator.bodies import Image, Material
+from nanotally.generator.course import Course, Moment
+from nanotally.generator.imaging import Beam, Detector, Display, Scan
+from nanotally.generator.imaging.beam import spread
+from nanotally.generator.imaging.detector import detect
+from nanotally.generator.imaging.display import digitise, show
+from nanotally.generator.imaging.scan import sweep, wander
+from nanotally.generator.placement import place
+from nanotally.generator.scene import paint_particles
+from nanotally.generator.simulation import Simulation, parse_sim
+from nanotally.generator.sites import Crowd
+from nanotally.generator.specimen import Specimen, draw_particle
+from nanotally.generator.substrate import Substrate, paint_substrate
+from nanotally.generator.truth import Instances, truth_of
+from nanotally.opencv import cv2
 
-MARGIN = 1.6
-"""Side of the simulated specimen, in fields of view."""
+__all__ = ["FrameTruth", "SimSource", "Simulation", "Stage", "open_sim", "parse_sim"]
+
+BEAM = Beam(sigma_px=0.8)
+"""The spot in focus: as wide on the specimen whatever the magnification, so it is painted into the specimen."""
+SCAN = Scan(vibration_px=0.2, streaks=0.01)
+DARK = 0.02
+"""Signal where no beam is."""
+FLASH = 0.3
+"""Lines after which a flash of charging has decayed to 1/e, as a share of the frame's."""
+FLASH_ENDS = 0.6
+"""Share of the frame's lines in which a flash may begin."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Simulation:
-    """What is simulated: the options of a `sim:` URI, as in `sim:?width=1280&fps=5`.
+@dataclass(frozen=True)
+class FrameTruth:
+    """What is really in a frame, one row a particle of which anything is seen; none where the beam was blanked.
 
     Attributes:
-        width: of the field of view, pixels.
-        height: of the field of view, pixels.
-        particles: the most particles on the whole specimen.
-        size_px: geometric mean of the particles' sizes, pixels.
-        fps: frames a second; 0: as fast as they are asked for, none is dropped.
-        frames: how many; 0: without end.
-        speed_px: the furthest that the stage moves along x from one frame to the next, pixels.
-        nm_per_px: pixel size that the frames carry.
-        electrons: detected electrons a pixel at signal 1: less is noisier.
-        seed: of everything.
+        moment: what the frame shows, and how; its `state` is the frame's.
+        detections: boxes in pixels of the frame, tight to what is seen of each particle, score 1.
+        visible: (n,) float32, share of the particle that is seen.
+        identity: (n,) int32, number of the particle: the same in every frame.
+        size_nm: (n,) float32, edge length of a cube, equivalent circular diameter of a quasi-sphere.
     """
 
-    width: int = 640
-    height: int = 480
-    particles: int = 120
-    size_px: float = 34.0
-    fps: float = 5.0
-    frames: int = 0
-    speed_px: float = 4.0
-    nm_per_px: float = 3.0
-    electrons: float = 60.0
-    seed: int = 1
-
-
-def parse_sim(uri: str) -> Simulation:
-    """The options in a `sim:` URI.
-
-    Raises:
-        SourceError: if an option is not known, not a number or out of range.
-    """
-    known = {name: type(default) for name, default in vars(Simulation()).items()}
-    options: dict[str, float] = {}
-    for name, text in parse_qsl(uri.partition(":")[2].lstrip("?"), keep_blank_values=True):
-        if name not in known:
-            raise SourceError(f"{uri}: option {name!r} is not known; there are {', '.join(known)}")
-        try:
-            options[name] = known[name](text)
-        except ValueError as error:
-            raise SourceError(f"{uri}: {name}={text}: expected a number") from error
-        if not 0 <= options[name] <= 1e6:
-            raise SourceError(f"{uri}: {name}={text}: out of range")
-    simulation = Simulation(**options)  # type: ignore[arg-type]
-    if min(simulation.width, simulation.height) < 64 or max(simulation.width, simulation.height) > 4096:
-        raise SourceError(f"{uri}: width and height must lie between 64 and 4096")
-    if simulation.nm_per_px == 0 or simulation.electrons < 1 or not 4 <= simulation.size_px <= 600:
-        raise SourceError(f"{uri}: nm_per_px must be above 0, electrons 1 or more, size_px 4 to 600")
-    return simulation
+    moment: Moment
+    detections: Detections
+    visible: NDArray[np.float32]
+    identity: NDArray[np.int32]
+    size_nm: NDArray[np.float32]
 
 
 class Stage:
@@ -85,48 +69,103 @@ class Stage:
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = sim = simulation
-        rng = np.random.default_rng(sim.seed)
-        self._height, self._width = round(sim.height * MARGIN), round(sim.width * MARGIN)
+        self.course = Course(sim)
         specimen = Specimen(
-            size_px=sim.size_px,
+            d_g_nm=sim.size_px * sim.nm_per_px,
+            nm_per_px=sim.nm_per_px,
             crowd=Crowd(gap_px=2),
             material=Material(level=0.45),
-            substrate=Substrate(level=0.14, gradient=0.3, grain=0.06, blotches=0.08),
+            substrate=Substrate(level=0.31, gradient=0.3, grain=0.06, blotches=0.08),
             shadow=0.2,
         )
-        self._placed, _ = place(
-            height=self._height, width=self._width, most=sim.particles, draw=lambda: draw_shape(specimen, rng),
-            crowd=specimen.crowd, rng=rng,
+        rng = np.random.default_rng(sim.seed)
+        height, width = sim.specimen_size
+        placed, _ = place(
+            height=height, width=width, most=sim.particles, crowd=specimen.crowd, rng=rng,
+            draw=lambda turn_rad: draw_particle(specimen, rng, turn_rad=turn_rad),
         )  # fmt: skip
-        self._signal = paint_substrate(self._height, self._width, specimen.substrate, rng)
-        paint_particles(self._signal, self._placed, shadow=specimen.shadow)
-        self._phase = rng.uniform(0, 2 * np.pi, 2)
-
-    def position(self, number: int) -> tuple[int, int]:
-        """x, y in specimen pixels of the upper left corner of the field in frame `number`: a slow Lissajous figure."""
-        room = np.array([self._width - self.simulation.width, self._height - self.simulation.height])
-        path = 2 * number * self.simulation.speed_px / room * np.array([1.0, 0.7])
-        x, y = np.round(room * (0.5 + 0.5 * np.sin(path + self._phase))).astype(int)
-        return int(x), int(y)
+        signal = paint_substrate(height, width, specimen.substrate, rng)
+        signal *= np.float32(specimen.material.level)
+        paint_particles(signal, placed, shadow=specimen.shadow)
+        self._signal = spread(signal, BEAM)
+        self._truth = truth_of(placed, np.zeros((height, width), bool), least_visible=0)
+        self._pixels = np.bincount(self._truth.instances.ravel())[1:]
 
     def image(self, number: int) -> NDArray[np.uint8]:
         """Frame `number`, (height, width) uint8, with its own noise."""
-        sim, (x, y) = self.simulation, self.position(number)
-        optics = Optics(electrons=sim.electrons, beam_px=0.8, vibration_px=0.2, streaks=0.01)
-        part = self._signal[y : y + sim.height, x : x + sim.width]
-        return record(part, optics, np.random.default_rng((sim.seed, number)))
+        moment = self.course.at(number)
+        columns, lines, rng = self._path(moment)
+        scan = replace(SCAN, charging=moment.charging)
+        if moment.state == "blank":
+            signal = np.full(columns.shape, DARK, np.float32)
+        else:
+            seen = cv2.remap(self._signal, columns, lines, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+            signal = spread(np.asarray(seen, np.float32), Beam(sigma_px=0, defocus_px=moment.defocus_px))
+            if moment.charging:
+                signal *= _flash(len(signal), moment.charging, rng)
+            signal = sweep(signal, scan, None, rng)
+        detector = Detector(electrons_per_us=self.simulation.electrons / scan.dwell_us)
+        return digitise(show(detect(signal, detector, scan, rng), Display()))
 
-    def truth(self, number: int) -> tuple[Detections, NDArray[np.float32]]:
-        """Particles of frame `number`, boxes tight in frame pixels, and the share of each that is in the frame."""
-        x, y = self.position(number)
-        moved = [replace(spot, x=spot.x - x, y=spot.y - y) for spot in self._placed]
-        hidden = np.zeros((self.simulation.height, self.simulation.width), bool)
-        truth = truth_of(moved, hidden, least_visible=0)
-        return truth.detections, truth.visible
+    def truth(self, number: int) -> FrameTruth:
+        """What is really in frame `number`."""
+        moment, sim = self.course.at(number), self.simulation
+        seen = np.zeros((sim.height, sim.width), np.int32)
+        if moment.state != "blank":
+            columns, lines, _ = self._path(moment)
+            height, width = self._truth.instances.shape
+            rows = np.clip(np.rint(lines).astype(int), 0, height - 1)
+            seen = self._truth.instances[rows, np.clip(np.rint(columns).astype(int), 0, width - 1)]
+        of, boxes, pixels = _boxes(seen)
+        cut = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2:] == [sim.width, sim.height]).any(axis=1)
+        zoom = sim.nm_per_px / moment.nm_per_px
+        in_frame = np.where(cut, np.minimum(pixels / (self._pixels[of] * zoom**2), 1), 1)
+        return FrameTruth(
+            moment=moment,
+            detections=Detections(boxes, class_id=self._truth.detections.class_id[of]),
+            visible=np.asarray(self._truth.visible[of] * in_frame, np.float32),
+            identity=self._truth.identity[of],
+            size_nm=self._truth.size_px[of] * np.float32(sim.nm_per_px),
+        )
+
+    def _path(self, moment: Moment) -> tuple[Image, Image, Generator]:
+        """Columns and lines (height, width) of the specimen that the beam goes along, and where chance goes on."""
+        sim = self.simulation
+        rng = Generator(SFC64((sim.seed, moment.shown + 1)))  # the fastest there is
+        shift = wander(sim.height, sim.width, SCAN, rng)
+        step = moment.nm_per_px / sim.nm_per_px
+        x, y = (
+            (centre_nm / sim.nm_per_px - 0.5 + (np.arange(side) - (side - 1) / 2) * step).astype(np.float32)
+            for centre_nm, side in ((moment.x_nm, sim.width), (moment.y_nm, sim.height))
+        )
+        if shift is None:
+            shift = np.zeros((2, sim.height), np.float32)
+        shift *= np.float32(step)
+        columns = x[None, :] + shift[0][:, None]
+        return columns, np.repeat((y + shift[1])[:, None], sim.width, axis=1), rng
+
+
+def _flash(height: int, strength: float, rng: Generator) -> Image:
+    """Gain of each line (height, 1): a charge breaks down at one of them and is gone a few lines later."""
+    since = np.arange(height, dtype=np.float32) - np.float32(FLASH_ENDS * height * rng.random())
+    gain = 1 + np.float32(strength) * np.where(since < 0, 0, np.exp(-np.maximum(since, 0) / (FLASH * height)))
+    return np.asarray(gain[:, None], np.float32)
+
+
+def _boxes(seen: Instances) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]]:
+    """Rows (n,) of the particles of which `seen` (h, w) shows the number, boxes (n, 4) and how many pixels each has."""
+    y, x = np.nonzero(seen)
+    numbers, at, pixels = np.unique(seen[y, x], return_inverse=True, return_counts=True)
+    low = np.full((len(numbers), 2), max(seen.shape))
+    high = np.zeros((len(numbers), 2), int)
+    pixel = np.stack([x, y], axis=1)
+    np.minimum.at(low, at, pixel)
+    np.maximum.at(high, at, pixel + 1)
+    return numbers.astype(np.intp) - 1, np.concatenate([low, high], axis=1).astype(np.float32), pixels
 
 
 class SimSource:
-    """The feed of a simulated stage."""
+    """The feed of a simulated stage. Like a frame grabber, it does not know that a picture is frozen or blank."""
 
     damaged = 0
 
@@ -150,9 +189,9 @@ class SimSource:
                 return None
             self._due = max(self._due + 1 / sim.fps, time.monotonic() - 1)
         number, self._number = self._number, self._number + 1
-        image = self._stage.image(number)
+        image, nm_per_px = self._stage.image(number), self._stage.course.at(number).nm_per_px
         grabbed_ns, wall_ns = time.monotonic_ns(), time.time_ns()
-        return Frame(number, grabbed_ns, wall_ns, image, (sim.nm_per_px, sim.nm_per_px), "simulation")
+        return Frame(number, grabbed_ns, wall_ns, image, (nm_per_px, nm_per_px), "simulation")
 
     def close(self) -> None:
         """Nothing is held."""

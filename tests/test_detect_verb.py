@@ -93,7 +93,7 @@ def test_two_thousand_particles_in_a_frame_are_not_capped_by_anything(tmp_path: 
                      "--max-particles", "2100", "--json")  # fmt: skip
     totals = json.loads(done.stdout)
     there = totals["cube"] + totals["quasi_sphere"]
-    assert there == 2100 or "no space left" in (made / "manifest.json").read_text()
+    assert there == 2100 or "no space left" in (made / "facts" / "000000.json").read_text()
     done = nanotally("detect", made / "images", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     (image,) = json.loads((tmp_path / "out" / "particles.json").read_text())["images"]

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from nanotally.generator.bodies import DRAW, Habit, Material
 from nanotally.generator.outline import find_outline
-from nanotally.generator.shapes import DRAW, Material
 from nanotally.opencv import cv2
 
 Grey = NDArray[np.uint8]
@@ -26,7 +26,7 @@ def box_of(mask: Mask) -> tuple[int, int, int, int]:
 def particle(name: str, size_px: float, seed: int, *, dark: bool = False) -> tuple[Grey, Mask]:
     """A procedural particle on a noisy substrate, and the pixels that it covers."""
     rng = np.random.default_rng(seed)
-    sprite = DRAW[name](size_px, Material(level=0.6, tilt_rad=0.4), rng)
+    sprite = DRAW[name](size_px, Habit(tilt_rad=0.4), Material(level=0.6), rng)
     signal, alpha = (np.pad(part, 12) for part in (sprite.signal, sprite.alpha))
     grey = 0.2 * (1 - alpha) + np.clip(signal, 0, 1) * alpha + rng.normal(0, 0.04, alpha.shape)
     image = np.round(np.clip(1 - grey if dark else grey, 0, 1) * 255).astype(np.uint8)

@@ -144,16 +144,57 @@ def test_a_template_is_turned_whole(height: int, width: int, seed: int) -> None:
     assert sprite.size_px == pytest.approx(np.sqrt(height * width))
 
 
+def levels_along(seed: int) -> tuple[float, float]:
+    """Direction from the dark end of a turned template to the bright one, and the turn that its sprite tells."""
+    sprite = draw_template(Pattern(640, 480, (rectangle(20, 40),)), np.random.default_rng(seed))
+    ys, xs = np.nonzero(sprite.mask)
+    level = sprite.signal[ys, xs]
+    return float(np.arctan2(np.cov(level, ys)[0, 1], np.cov(level, xs)[0, 1])), sprite.turn_rad
+
+
 def test_templates_are_turned_by_every_angle() -> None:
-    pattern, rng = Pattern(640, 480, (rectangle(20, 40),)), np.random.default_rng(0)
-    angles = []
-    for _ in range(200):
-        sprite = draw_template(pattern, rng)
-        ys, xs = np.nonzero(sprite.mask)
-        level = sprite.signal[ys, xs]
-        # From the dark end of the template to the bright one.
-        angles.append(np.arctan2(np.cov(level, ys)[0, 1], np.cov(level, xs)[0, 1]))
+    angles = [levels_along(seed)[0] for seed in range(200)]
     assert (np.histogram(angles, bins=8, range=(-np.pi, np.pi))[0] > 10).all()
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_turn_of_a_template_is_told(seed: int) -> None:
+    seen, told = levels_along(seed)
+    assert np.cos(seen - told) > np.cos(0.1)
+
+
+def of_kind(class_id: int, grey: float) -> Template:
+    """A square, or a disc, 40 px wide, that is half as bright at its left end."""
+    y, x = np.mgrid[-25:25, -25:25] + 0.5
+    alpha = (np.hypot(x, y) < 20) if class_id else (np.maximum(abs(x), abs(y)) < 20)
+    return Template((grey * (1 + x / 40)).astype(np.float32), alpha.astype(np.float32), class_id, 1.0)
+
+
+@given(
+    class_id=st.sampled_from([0, 1]), size_px=st.floats(12, 160), level=st.floats(0.05, 1), grey=st.floats(0.1, 0.9),
+    seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_a_template_is_brought_to_the_size_and_the_level_that_are_asked_for(
+    class_id: int, size_px: float, level: float, grey: float, seed: int
+) -> None:
+    pattern = Pattern(640, 480, (of_kind(class_id, grey),))
+    sprite = draw_template(pattern, np.random.default_rng(seed), size_px=size_px, level=level)
+    assert sprite.class_id == class_id
+    assert sprite.size_px == pytest.approx(size_px)
+    area = size_px**2 * (np.pi / 4 if class_id else 1)
+    assert sprite.alpha.sum() == pytest.approx(area, rel=0.05)
+    assert np.median(sprite.signal[sprite.mask]) == pytest.approx(level, rel=0.05)
+    own = draw_template(pattern, np.random.default_rng(seed))
+    assert own.size_px == pytest.approx(40, rel=0.01)
+    assert np.median(own.signal[own.mask]) == pytest.approx(grey, rel=0.05)
+    assert own.turn_rad == sprite.turn_rad
+
+
+@given(size_px=st.floats(4, 12), seed=st.integers(0, 2**32 - 1))
+def test_a_small_template_is_still_a_particle(size_px: float, seed: int) -> None:
+    sprite = draw_template(Pattern(640, 480, (of_kind(0, 0.5),)), np.random.default_rng(seed), size_px=size_px)
+    assert sprite.mask.sum() == pytest.approx(size_px**2, rel=0.35)
+    assert sprite.alpha[[0, -1]].max() == sprite.alpha[:, [0, -1]].max() == 0
 
 
 def test_a_repeated_or_a_weighted_template_is_drawn_more_often() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nanotally.cli import main
 from nanotally.detections import Detections
 from nanotally.errors import DatasetError, UsageError
-from nanotally.generator.dataset import Picture
+from nanotally.generator.orders import Picture
 from nanotally.generator.presets import TABLE_1, PaperSet, find_preset, make_preset
 from nanotally.labels import LabelledImage, read_dataset, write_classes, write_yolo
 from nanotally.opencv import cv2
@@ -88,6 +89,7 @@ def test_real_pictures_are_taken_whole_and_counted(real: Path) -> None:
     assert {name for name in taken if name.endswith(".png")} == {"b.png", "c.png", "d.png"}  # 30 more are too many
     whole = {sample.image.name: sample for sample in read_dataset(real).samples}
     for name, picture in taken.items():
+        assert (picture.instances is None) == name.endswith(".png")  # of a real picture only boxes are known
         if name.endswith(".png"):
             np.testing.assert_array_equal(picture.labels.detections.xyxy, whole[name].labels.detections.xyxy)
             original = cv2.imread(str(whole[name].image), cv2.IMREAD_UNCHANGED)
@@ -114,15 +116,27 @@ def test_what_cannot_be_is_told_at_once(tmp_path: Path) -> None:
     [
         (("--preset", "A", "--count", "3"), "is a whole order"),
         (("--preset", "A", "--mode", "sem"), "is a whole order"),
+        (("--preset", "A", "--recipe", "other.toml"), "is a whole order"),
+        (("--preset", "A", "--backgrounds", "."), "is a whole order"),
         (("--preset", "Z"), "preset 'Z' is not known"),
         (("--real", "."), "--real goes with --preset"),
     ],
 )
-def test_words_that_contradict_a_preset(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    child = [sys.executable, "-m", "nanotally", "generate", "--out", "set", *words]
-    done = subprocess.run(child, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+def test_words_that_contradict_a_preset(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["nanotally", "generate", "--out", "set", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (2, "")
+    assert said in told.err
+    assert told.err.count("\n") == 1
     assert not (tmp_path / "set").exists()
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from nanotally.detections import CLASSES, Detections
 from nanotally.errors import LabelError, NanotallyError, PatternError, UsageError
-from nanotally.generator.dataset import Order, maker
 from nanotally.generator.labelled import Labelled, read_labelled
+from nanotally.generator.orders import Order, maker
 from nanotally.generator.outline import find_outline
 from nanotally.generator.pattern import read_pattern
 from nanotally.generator.templates import KEPT, cut, write_templates
@@ -131,7 +131,7 @@ def test_what_is_written_can_be_generated_from(folder: Path) -> None:
     assert pattern.background == pytest.approx(40, abs=1)
     assert [CLASSES[t.class_id] for t in pattern.templates] == ["cube", "quasi_sphere", "quasi_sphere"]
     order = Order(pattern=str(folder / "out" / "pattern.txt"), mode="paper", count=1, max_particles=8)
-    assert len(maker(order)(0).truth.detections) == 8
+    assert len(maker(order)(0).micrograph.truth.detections) == 8
 
 
 def test_a_calibrated_micrograph_hands_its_pixel_size_on(folder: Path) -> None:

@@ -77,10 +77,10 @@ class Score:
 
     def add(self, message: DetectionsMessage, stage: Stage) -> None:
         """Compare one frame with the truth of the simulation."""
-        truth, share = stage.truth(message.frame)
-        found = message.detections
+        true = stage.truth(message.frame)
+        truth, found = true.detections, message.detections
         matches = match(found, truth)
-        asked = share >= SEEN_SHARE
+        asked = true.visible >= SEEN_SHARE
         many = len(CLASSES)
         self.true += np.bincount(truth.class_id[asked], minlength=many)
         self.found += np.bincount(truth.class_id[asked & matches.found], minlength=many)

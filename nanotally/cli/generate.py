@@ -18,9 +18,9 @@ from nanotally.cli.progress import progress
 from nanotally.errors import UsageError
 
 if TYPE_CHECKING:
-    from nanotally.generator.dataset import Picture
+    from nanotally.generator.orders import Picture
 
-SHAPES, COUNT, MOST, SIZE = "cube,quasi_sphere", 10, 60, "1280x960"
+SHAPES, COUNT, MOST, SIZE, RECIPE = "cube,quasi_sphere", 10, 60, "1280x960", "sem"
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -36,9 +36,15 @@ def generate(
     mode: Annotated[
         str | None,
         typer.Option(
-            help="paper: apart, on a flat canvas; sem: as varied as real ones, procedural shapes only. "
+            help="paper: apart, on a flat canvas; sem: as varied as real ones, after a recipe. "
             "Left out: paper with a pattern file, sem without."
         ),
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Recipe of mode sem: a TOML file, or the name of a shipped one.")
+    ] = RECIPE,
+    backgrounds: Annotated[
+        Path | None, typer.Option(help="Folder with pictures of bare substrates to lay the particles on.")
     ] = None,
     count: Annotated[int, typer.Option(help="Images to make.")] = COUNT,
     max_particles: Annotated[int, typer.Option(help="The most particles an image.")] = MOST,
@@ -50,18 +56,24 @@ def generate(
         Path | None, typer.Option(help="Labelled set whose pictures of quasi-spheres become part of the preset.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same bytes; left out: the clock.")] = None,
-    labels: Annotated[str, typer.Option(help="Label formats, with commas between: yolo, voc, coco.")] = "yolo",
+    labels: Annotated[
+        str, typer.Option(help="Label formats, with commas between: yolo, voc, coco, createml, masks.")
+    ] = "yolo",
+    preview: Annotated[bool, typer.Option(help="Also write preview.png, a contact sheet with boxes.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes; left out: one a core. Never changes a byte.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
 ) -> None:
     """Make labelled synthetic micrographs from a pattern file or from procedural shapes."""
-    from nanotally.generator.dataset import Order, make_all, write_set
+    from nanotally.generator.dataset import write_set
+    from nanotally.generator.orders import Order, make_all
 
     seed = time.time_ns() % 2**32 if seed is None else seed
     facts: dict[str, object]
     if preset is not None:
-        if pattern or mode or (shapes, count, max_particles, size) != (SHAPES, COUNT, MOST, SIZE):
+        usual = (SHAPES, COUNT, MOST, SIZE, RECIPE)
+        if pattern or mode or backgrounds or (shapes, count, max_particles, size, recipe) != usual:
             raise UsageError(
-                f"--preset {preset} is a whole order; beside it only --real, --seed and --labels make sense"
+                f"--preset {preset} is a whole order; only --real, --seed, --labels and --preview go with it"
             )
         facts, pictures, count = _preset(preset, seed, real)
     else:
@@ -71,14 +83,19 @@ def generate(
             pattern=str(pattern) if pattern else None,
             classes=_names(shapes),
             mode=mode or ("paper" if pattern else "sem"),
+            recipe=recipe,
+            backgrounds=str(backgrounds) if backgrounds else None,
             count=count,
             max_particles=max_particles,
             width=_size(size)[0],
             height=_size(size)[1],
             seed=seed,
         )
-        facts, pictures = asdict(order), make_all(order, workers=os.cpu_count() or 1)
-    totals = write_set(facts, progress(pictures, "micrographs", count), out, _names(labels))
+        facts, pictures = (
+            asdict(order),
+            make_all(order, workers=workers if workers is not None else os.cpu_count() or 1),
+        )
+    totals = write_set(facts, progress(pictures, "micrographs", count), out, _names(labels), preview=preview)
     if as_json:
         print(json.dumps({"out": str(out), "seed": seed, **totals}))
     else:

@@ -1,0 +1,164 @@
+"""What all bodies share: their habit, how they answer to the beam, and the sprite that comes of it.
+
+The secondary-electron signal of a surface rises as 1/cos(tilt) and again near an edge, where electrons escape
+through two faces; a transmitted beam is weakened along its way through the body (field facts 3.12).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from nanotally.detections import CLASSES
+from nanotally.opencv import cv2
+
+Image = NDArray[np.float32]
+CUBE = CLASSES.index("cube")
+QUASI_SPHERE = CLASSES.index("quasi_sphere")
+STEEPEST = 0.22
+"""Cosine below which the 1/cos law no longer holds and the signal stops rising."""
+DEEPEST = 0.1
+"""What the deepest dent of a rough surface keeps of its signal."""
+FINEST_GRAIN_PX = 0.7
+"""Standard deviation of the finest texture that pixels can show."""
+SMALLEST_TEXTURE_PX = 10
+"""Size below which the texture of a surface is not resolved, and not drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Habit:
+    """The shape of the particles of one specimen.
+
+    Attributes:
+        roundness: radius of a cube's edges as a share of half its edge length, 0 to 0.9.
+        truncation: how much of a cube's corners is cut off, 0 to 1 (1: a cuboctahedron).
+        concavity: how far the sides of a cube are drawn in, as a share of half its edge length.
+        tilt_rad: largest tilt of a cube out of the plane, radians; 0.8 shows it on edge, 0.96 on a corner.
+        irregularity: departure of a quasi-sphere's contour from a circle, standard deviation of the radius.
+        elongation: largest ratio of a quasi-sphere's longer to its shorter axis, 1 or more.
+        facets: faces of a faceted quasi-sphere, 12 or more; fewer: a smooth one.
+        shell: thickness of a quasi-sphere's shell as a share of its radius; 0: it has none.
+    """
+
+    roundness: float = 0.15
+    truncation: float = 0.0
+    concavity: float = 0.0
+    tilt_rad: float = 0.15
+    irregularity: float = 0.02
+    elongation: float = 1.0
+    facets: int = 0
+    shell: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """How particles of one specimen answer to the beam.
+
+    Attributes:
+        level: signal of a flat face, 0 to 1; in transmission the signal of the bare film.
+        spread: standard deviation of the level from particle to particle, as a share of it.
+        tilt_gain: share of the 1/cos(tilt) law that is seen: 0 for backscattered, 1 for secondary electrons.
+        edge_gain: extra signal at an edge, as a share of `level`.
+        edge_width: decay length of the edge signal as a share of the particle's radius.
+        side_gain: shading towards the detector's side, as a share of `level`; its direction is `side_rad`.
+        side_rad: direction of the detector, radians clockwise from +x.
+        roughness: surface texture, standard deviation as a share of `level`.
+        grain: size of that texture as a share of the particle's size.
+        shell_level: signal of a shell as a share of the core's.
+        absorption: optical density of a particle along its full size; 0: the surface is seen, not the inside.
+    """
+
+    level: float = 0.5
+    spread: float = 0.0
+    tilt_gain: float = 0.35
+    edge_gain: float = 0.5
+    edge_width: float = 0.12
+    side_gain: float = 0.1
+    side_rad: float = 0.0
+    roughness: float = 0.03
+    grain: float = 0.06
+    shell_level: float = 0.6
+    absorption: float = 0.0
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """One particle, ready to be laid on a canvas.
+
+    Attributes:
+        signal: (h, w) float32, the particle's own signal, 0 to about 1; in transmission the share that comes through.
+        alpha: (h, w) float32, share of each pixel that the particle covers, 0 to 1.
+        class_id: index into `CLASSES`; None: not a particle that is counted.
+        size_px: edge length of a cube, equivalent circular diameter of a quasi-sphere.
+        turn_rad: angle of a cube's sides about the beam, radians.
+    """
+
+    signal: Image
+    alpha: Image
+    class_id: int | None
+    size_px: float
+    turn_rad: float = 0.0
+
+    @cached_property
+    def mask(self) -> NDArray[np.bool_]:
+        """(h, w) bool, pixels of which the particle covers at least half."""
+        return self.alpha >= 0.5
+
+
+def grid(radius_px: float, rng: Generator) -> tuple[Image, Image]:
+    """Coordinates x (1, side) and y (side, 1) in pixels from a centre at a random place within the middle pixel."""
+    half = int(np.ceil(radius_px)) + 2
+    axis = np.arange(-half, half + 1, dtype=np.float32)
+    shift_x, shift_y = rng.uniform(-0.5, 0.5, 2).astype(np.float32)
+    return (axis - shift_x)[None, :], (axis - shift_y)[:, None]
+
+
+def lit(normals: NDArray[np.floating], material: Material) -> NDArray[np.floating]:
+    """Signal of faces with the unit normals (..., 3), z towards the beam, before edge brightening."""
+    cosine = np.maximum(normals[..., 2], STEEPEST)
+    # Cosines of Python, here and in the other bodies: those of NumPy would turn every picture into float64.
+    side = normals[..., 0] * math.cos(material.side_rad) + normals[..., 1] * math.sin(material.side_rad)
+    lighted: NDArray[np.floating] = 1 + material.tilt_gain * (1 / cosine - 1) + material.side_gain * side
+    return lighted
+
+
+def finish(
+    relative: Image, depth: Image, inside: Image, material: Material, rng: Generator, *, size_px: float
+) -> Image:
+    """Signal of a body.
+
+    Args:
+        relative: (h, w) signal of its faces, 1 where flat; in transmission the path through it as a share of its size.
+        depth: (h, w) distance to the nearest edge, pixels.
+        inside: (h, w) distance to the contour, pixels, negative outside.
+        material: what it is made of.
+        rng: of texture and of the particle's own level.
+        size_px: of the body.
+    """
+    own = float(np.exp(rng.normal(0, material.spread))) if material.spread else 1.0
+    if material.absorption:
+        signal = np.exp(-material.absorption * own * relative)
+        signal += material.edge_gain * 0.15 * np.exp(-(np.square(inside) / 2))  # Fresnel's fringe
+    else:
+        width = material.edge_width * size_px / 2 + 0.3
+        glow = np.exp(np.clip(depth, 0, None) / -width)
+        signal = material.level * own * (relative + material.edge_gain * glow)
+    if material.roughness and size_px >= SMALLEST_TEXTURE_PX:
+        white = rng.standard_normal(inside.shape, np.float32)
+        sigma = max(material.grain * size_px, FINEST_GRAIN_PX)
+        noise = cv2.GaussianBlur(white, (0, 0), sigma)
+        noise -= noise.mean()  # a coarse texture is not another level
+        # A Gaussian of this width leaves of white noise the deviation 1 / (2 sqrt(pi) sigma).
+        texture = 1 + np.float32(material.roughness * 2 * math.sqrt(math.pi) * sigma) * noise
+        signal = signal * np.maximum(texture, DEEPEST)
+    return np.asarray(signal, np.float32)
+
+
+def coverage(inside: Image) -> Image:
+    """Share of each pixel that is covered, from the distance to the contour in pixels, negative outside."""
+    return np.asarray(np.clip(inside + 0.5, 0, 1), np.float32)

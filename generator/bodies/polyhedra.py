@@ -1,0 +1,285 @@
+"""Convex bodies with flat faces and rounded edges, each the intersection of half-spaces.
+
+Rounding by a radius is an opening: the faces are moved inwards by it, and a ball of that radius is rolled over what
+is left. The projection of the result is the hull of the smaller body's corners, grown by the same radius, so the
+contour of a rounded body is exact at every tilt.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from nanotally.generator.bodies.body import (
+    CUBE,
+    QUASI_SPHERE,
+    Habit,
+    Image,
+    Material,
+    Sprite,
+    coverage,
+    finish,
+    grid,
+    lit,
+)
+from nanotally.opencv import cv2
+
+Points = NDArray[np.float64]
+ARC_PX = 0.3
+"""Radius below which the corner between two sides is as good as its arc."""
+FEWEST_FACETS = 12
+"""Faces below which a body would be no quasi-sphere."""
+AXES = np.vstack([np.eye(3), -np.eye(3)])
+DIAGONALS = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]) / np.sqrt(3)
+
+
+@lru_cache(maxsize=32)
+def _triples(number: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    first, second, third = np.array(list(combinations(range(number), 3)), np.intp).T
+    return first, second, third
+
+
+def corners_of(normals: Points, offsets: Points) -> Points:
+    """Corners (m, 3) of the body that lies below all planes `normals` (n, 3) at the distances `offsets` (n,).
+
+    Three planes meet in (a (v x w) + b (w x u) + c (u x v)) / u (v x w); what lies above another plane is no corner.
+    """
+    first, second, third = _triples(len(normals))
+    across = np.cross(normals[:, None], normals[None])  # (n, n, 3)
+    volume = (normals[first] * across[second, third]).sum(axis=1)
+    sharp = np.abs(volume) > 1e-6
+    first, second, third, volume = first[sharp], second[sharp], third[sharp], volume[sharp]
+    points = offsets[first, None] * across[second, third]
+    points += offsets[second, None] * across[third, first]
+    points += offsets[third, None] * across[first, second]
+    points /= volume[:, None]
+    within = (points @ normals.T - offsets).max(axis=1, initial=-np.inf) <= 1e-6 * offsets.max()
+    return np.asarray(points[within])
+
+
+def turned(turn_rad: float | None, tilt_rad: float, rng: Generator) -> tuple[Points, float]:
+    """Rotation matrix of a body, by `turn_rad` (None: any angle) about the beam and up to `tilt_rad` out of the plane.
+
+    Also answers the angle about the beam.
+    """
+    turn = rng.uniform(0, 2 * np.pi) if turn_rad is None else turn_rad
+    axis, tilt = rng.uniform(0, 2 * np.pi), rng.uniform(0, tilt_rad)
+    lean = cv2.Rodrigues(np.array([np.cos(axis), np.sin(axis), 0.0]) * tilt)[0]
+    return np.asarray(lean @ cv2.Rodrigues(np.array([0.0, 0.0, turn]))[0]), turn
+
+
+def inside_hull(x: Image, y: Image, corners: Points, radius_px: float) -> Image:
+    """Distance into the hull of `corners` (m, 2) grown by `radius_px`, in pixels, negative outside.
+
+    Args:
+        x: (1, w) or (h, w) pixels.
+        y: (h, 1) or (h, w) pixels.
+        corners: points, in any order.
+        radius_px: of the growth; 0: none.
+    """
+    hull = cv2.convexHull(corners.astype(np.float32))[:, 0].astype(np.float64)
+    nearest = beyond = np.full((1, 1), np.inf, np.float32)
+    centre = hull.mean(axis=0)
+    for (x1, y1), (x2, y2) in zip(hull, np.roll(hull, -1, axis=0), strict=True):
+        length = np.hypot(x2 - x1, y2 - y1)
+        if length < 1e-6:
+            continue
+        nx, ny = (y2 - y1) / length, (x1 - x2) / length
+        if nx * (centre[0] - x1) + ny * (centre[1] - y1) < 0:
+            nx, ny = -nx, -ny
+        depth = np.float32(nx) * x + np.float32(ny) * y - np.float32(nx * x1 + ny * y1)
+        nearest = np.minimum(nearest, depth)
+        if radius_px > ARC_PX:
+            tx, ty = (x2 - x1) / length, (y2 - y1) / length
+            along = np.float32(tx) * x + np.float32(ty) * y - np.float32(tx * x1 + ty * y1)
+            past = along - np.clip(along, 0, np.float32(length))
+            beyond = np.minimum(beyond, depth * depth + past * past)
+    if radius_px > ARC_PX:
+        nearest = np.where(nearest < 0, -np.sqrt(beyond), nearest)
+    return np.asarray(nearest + radius_px, np.float32)
+
+
+def solid(
+    normals: Points, offsets: Points, corners: Points, radius_px: float, material: Material, rng: Generator,
+    *, class_id: int | None, size_px: float, turn_rad: float, concavity: float = 0.0,
+) -> Sprite:  # fmt: skip
+    """The sprite of a body.
+
+    Args:
+        normals: (n, 3) of its faces, turned as it lies.
+        offsets: (n,) distances of the faces from the centre, pixels.
+        corners: (m, 3) of the body shrunk by `radius_px`.
+        radius_px: of its edges.
+        material: what it is made of.
+        rng: of the sub-pixel place, texture and level.
+        class_id: of the sprite.
+        size_px: of the sprite.
+        turn_rad: of the sprite.
+        concavity: how far the sides between four corners are drawn in, as a share of half the size.
+    """
+    x, y = grid(float(np.hypot(corners[:, 0], corners[:, 1]).max()) + radius_px, rng)
+    if concavity:
+        x, y = _drawn_in(x, y, turn_rad, concavity, size_px / 2)
+    inside = inside_hull(x, y, corners[:, :2], radius_px)
+    upper = normals[:, 2] > 1e-3
+    heights = _planes(x, y, normals[upper], offsets[upper])
+    top = heights.min(axis=0)
+    if material.absorption:
+        lower = normals[:, 2] < -1e-3
+        relative = (top - _planes(x, y, normals[lower], offsets[lower]).max(axis=0)) / np.float32(size_px)
+        signal = finish(np.clip(relative, 0, None), inside, inside, material, rng, size_px=size_px)
+    else:
+        relative, ridge = _faces(heights, top, normals[upper], radius_px, material)
+        signal = finish(relative, np.minimum(ridge, inside), inside, material, rng, size_px=size_px)
+    return Sprite(signal, coverage(inside), class_id, size_px, turn_rad)
+
+
+def _planes(x: Image, y: Image, normals: Points, offsets: Points) -> Image:
+    """Heights (n, h, w) of planes over the pixels."""
+    slope = (-normals[:, :2] / normals[:, 2:]).astype(np.float32)
+    base = (offsets / normals[:, 2]).astype(np.float32)
+    return np.asarray(slope[:, 0, None, None] * x + slope[:, 1, None, None] * y + base[:, None, None], np.float32)
+
+
+def _faces(heights: Image, top: Image, normals: Points, radius_px: float, material: Material) -> tuple[Image, Image]:
+    """Signal (h, w) of the faces, blended over rounded edges, and the distance (h, w) to the nearest ridge, pixels."""
+    light = lit(normals, material).astype(np.float32)
+    if len(normals) == 1:
+        return np.full_like(top, light[0]), np.full_like(top, np.inf)
+    slope = -normals[:, :2] / normals[:, 2:]
+    steepness = np.hypot(*(slope[:, None] - slope[None]).transpose(2, 0, 1)).astype(np.float32)
+    highest = heights.argmin(axis=0)
+    away = (heights - top) / np.maximum(steepness[:, highest], 1e-6)  # (n, h, w): how far each face begins
+    own = np.arange(len(normals))[:, None, None] == highest
+    ridge = np.where(own, np.float32(np.inf), away).min(axis=0)
+    if radius_px < 1:
+        return light[highest], ridge
+    weight = np.exp(away / np.float32(-radius_px / 2))
+    return np.asarray((weight * light[:, None, None]).sum(axis=0) / weight.sum(axis=0), np.float32), ridge
+
+
+def _drawn_in(x: Image, y: Image, turn_rad: float, concavity: float, half_px: float) -> tuple[Image, Image]:
+    """The coordinates in which a cube with sides drawn in is a plain one."""
+    cosine, sine = np.float32(np.cos(turn_rad)), np.float32(np.sin(turn_rad))
+    u, v = x * cosine + y * sine, y * cosine - x * sine
+    bow = [np.clip(1 - np.square(w / np.float32(half_px)), 0, 1) * np.float32(concavity) for w in (v, u)]
+    u, v = u / (1 - bow[0]), v / (1 - bow[1])
+    return u * cosine - v * sine, u * sine + v * cosine
+
+
+@lru_cache(maxsize=64)
+def _unit_cube(roundness: float, truncation: float) -> tuple[Points, Points, Points]:
+    """Normals, offsets and shrunken corners of a cube of half edge 1."""
+    if not truncation:
+        return AXES, np.ones(6), DIAGONALS * np.sqrt(3) * (1 - roundness)
+    normals = np.vstack([AXES, DIAGONALS])
+    offsets = np.concatenate([np.ones(6), np.full(8, (3 - truncation) / np.sqrt(3))])
+    return normals, offsets, corners_of(normals, offsets - roundness)
+
+
+def cube(edge_px: float, habit: Habit, material: Material, rng: Generator, *, turn_rad: float | None = None) -> Sprite:
+    """A cube of edge length `edge_px` from face to face."""
+    half = edge_px / 2
+    normals, offsets, corners = _unit_cube(habit.roundness, habit.truncation)
+    rotation, turn = turned(turn_rad, habit.tilt_rad, rng)
+    return solid(
+        normals @ rotation.T, offsets * half, corners @ rotation.T * half, habit.roundness * half, material, rng,
+        class_id=CUBE, size_px=edge_px, turn_rad=turn, concavity=habit.concavity,
+    )  # fmt: skip
+
+
+def _evenly(number: int) -> Points:
+    """Directions (n, 3) spread evenly over the sphere, along a spiral of the golden angle."""
+    z = 1 - (2 * np.arange(number) + 1) / number
+    around = np.arange(number) * np.pi * (3 - np.sqrt(5))
+    return np.stack([np.sqrt(1 - z**2) * np.cos(around), np.sqrt(1 - z**2) * np.sin(around), z], axis=1)
+
+
+def faceted(
+    diameter_px: float, habit: Habit, material: Material, rng: Generator, *, turn_rad: float | None = None
+) -> Sprite:
+    """A quasi-sphere of about `habit.facets` faces and equivalent circular diameter `diameter_px`."""
+    normals = _evenly(habit.facets) + rng.normal(0, 0.12, (habit.facets, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    offsets, rounding = rng.uniform(0.92, 1.0, len(normals)), 0.2
+    rotation, turn = turned(turn_rad, np.pi, rng)
+    corners = corners_of(normals, offsets - rounding) @ rotation.T
+    scale = diameter_px / _equivalent_diameter(corners[:, :2], rounding)
+    return solid(
+        normals @ rotation.T, scale * offsets, scale * corners, scale * rounding, material, rng,
+        class_id=QUASI_SPHERE, size_px=diameter_px, turn_rad=turn,
+    )  # fmt: skip
+
+
+def _equivalent_diameter(corners: Points, radius: float) -> float:
+    """Diameter of the circle with the area of the hull of `corners` (m, 2) grown by `radius` (Steiner)."""
+    hull = cv2.convexHull(corners.astype(np.float32))
+    area = cv2.contourArea(hull) + radius * cv2.arcLength(hull, closed=True) + np.pi * radius**2
+    return 2 * float(np.sqrt(area / np.pi))
+
+
+def _other(
+    normals: Points, offsets: Points, size_px: float, tilt_rad: float, habit: Habit, material: Material,
+    rng: Generator, turn_rad: float | None,
+) -> Sprite:  # fmt: skip
+    normals = normals / np.linalg.norm(normals, axis=1, keepdims=True)
+    rounding = min(habit.roundness, 0.5) * float(offsets.min())
+    rotation, turn = turned(turn_rad, tilt_rad, rng)
+    corners = corners_of(normals, offsets - rounding)
+    return solid(
+        normals @ rotation.T, offsets, corners @ rotation.T, rounding, material, rng,
+        class_id=None, size_px=size_px, turn_rad=turn,
+    )  # fmt: skip
+
+
+def _prism(sides: int, radius: float, half_length: float) -> tuple[Points, Points]:
+    """Normals and offsets of an upright prism."""
+    angle = np.arange(sides) * 2 * np.pi / sides
+    around = np.stack([np.cos(angle), np.sin(angle), np.zeros(sides)], axis=1)
+    return np.vstack([around, AXES[[2, 5]]]), np.concatenate([np.full(sides, radius), [half_length] * 2])
+
+
+def rod(size_px: float, habit: Habit, material: Material, rng: Generator, *, turn_rad: float | None = None) -> Sprite:
+    """A lying rod of length `size_px`, two to six times as long as wide."""
+    radius = size_px / 2 / rng.uniform(2, 6)
+    upright, offsets = _prism(int(rng.choice([4, 5, 6, 12])), radius, size_px / 2)
+    lying = upright[:, [2, 0, 1]]
+    return _other(lying, offsets, size_px, 0.3, habit, material, rng, turn_rad)
+
+
+def plate(size_px: float, habit: Habit, material: Material, rng: Generator, *, turn_rad: float | None = None) -> Sprite:
+    """A flat triangle or hexagon about `size_px` across."""
+    sides = int(rng.choice([3, 6]))
+    normals, offsets = _prism(sides, size_px * (0.3 if sides == 3 else 0.5), size_px / 2 * rng.uniform(0.08, 0.25))
+    return _other(normals, offsets, size_px, habit.tilt_rad, habit, material, rng, turn_rad)
+
+
+def octahedron(
+    size_px: float, habit: Habit, material: Material, rng: Generator, *, turn_rad: float | None = None
+) -> Sprite:
+    """An octahedron of inner diameter `size_px`, lying in any way."""
+    return _other(DIAGONALS, np.full(8, size_px / 2), size_px, np.pi, habit, material, rng, turn_rad)
+
+
+def tetrahedron(
+    size_px: float, habit: Habit, material: Material, rng: Generator, *, turn_rad: float | None = None
+) -> Sprite:
+    """A tetrahedron of inner diameter half of `size_px`, lying in any way."""
+    alternate = DIAGONALS[np.prod(np.sign(DIAGONALS), axis=1) > 0]
+    return _other(alternate, np.full(4, size_px / 4), size_px, np.pi, habit, material, rng, turn_rad)
+
+
+def bipyramid(
+    size_px: float, habit: Habit, material: Material, rng: Generator, *, turn_rad: float | None = None
+) -> Sprite:
+    """A lying bipyramid of length about `size_px` over a pentagon."""
+    angle = np.arange(5) * 2 * np.pi / 5
+    slant = rng.uniform(0.25, 0.45)
+    around = np.stack([np.full(5, slant), np.cos(angle), np.sin(angle)], axis=1)
+    normals = np.vstack([around, around * [-1, 1, 1]])
+    offsets = np.full(10, size_px / 2 * slant / np.hypot(1, slant))
+    return _other(normals, offsets, size_px, 0.3, habit, material, rng, turn_rad)

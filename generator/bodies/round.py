@@ -1,0 +1,57 @@
+"""Smooth quasi-spheres and ellipsoids, with a shell where they have one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.random import Generator
+
+from nanotally.generator.bodies.body import QUASI_SPHERE, Habit, Image, Material, Sprite, coverage, finish, grid, lit
+
+ANGLES = 1024
+"""Steps of a full turn in which a contour is worked out."""
+
+
+def _waves(irregularity: float, rng: Generator) -> Image:
+    """Radius (ANGLES,) of a contour about 1, by angle: waves of two to six periods, the longer the stronger."""
+    angle = np.arange(ANGLES) * 2 * np.pi / ANGLES
+    orders = np.arange(2, 7)[:, None]
+    strength = rng.standard_normal((2, len(orders), 1)) * irregularity / np.sqrt(orders - 1)
+    strength /= np.sqrt((1 / (orders - 1)).sum())
+    waves = strength[0] * np.cos(orders * angle) + strength[1] * np.sin(orders * angle)
+    return np.asarray(np.clip(1 + waves.sum(axis=0), 0.75, 1.25), np.float32)
+
+
+def rounded(
+    diameter_px: float, habit: Habit, material: Material, rng: Generator, *, turn_rad: float | None = None
+) -> Sprite:
+    """A smooth, nearly round particle of equivalent circular diameter `diameter_px`.
+
+    Its contour is a circle with waves of two to six periods, stretched along one axis.
+    """
+    radius, turn = diameter_px / 2, rng.uniform(0, np.pi) if turn_rad is None else turn_rad
+    stretch = math.sqrt(rng.uniform(1, habit.elongation)) if habit.elongation > 1 else 1.0
+    x, y = grid(radius * 1.3 * stretch, rng)
+    cosine, sine = math.cos(turn), math.sin(turn)
+    along, across = (x * cosine + y * sine) / stretch, (y * cosine - x * sine) * stretch
+    distance = np.hypot(along, across)
+    contour: Image | float = radius
+    if habit.irregularity:
+        steps = (np.arctan2(across, along) * np.float32(ANGLES / (2 * math.pi))).astype(np.intp)
+        contour = (radius * _waves(habit.irregularity, rng))[steps]
+    inside = np.asarray(contour - distance, np.float32)
+    share = np.clip(distance / contour, 0, 1)
+    height = np.sqrt(1 - share**2)
+    if material.absorption:
+        relative = height
+    else:
+        towards = share / np.maximum(distance, 1e-6)
+        normals = np.stack([np.broadcast_to(x, share.shape) * towards, y * towards, height], axis=-1)
+        relative = lit(normals, material)
+    if habit.shell:
+        core = coverage(inside - habit.shell * radius)
+        relative = relative * (material.shell_level + (1 - material.shell_level) * core)
+    alpha = coverage(inside)
+    signal = finish(relative, inside, inside, material, rng, size_px=diameter_px)
+    return Sprite(signal, alpha, QUASI_SPHERE, 2 * float(np.sqrt(alpha.sum() / np.pi)), turn)

@@ -1,0 +1,176 @@
+"""Orders: what is to be generated, and the pictures that follow from it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nanotally.detections import CLASSES
+from nanotally.errors import UsageError
+from nanotally.generator.micrograph import SyntheticMicrograph, make_micrograph, make_paper_micrograph
+from nanotally.generator.pattern import LONGEST_PX, Pattern, read_pattern
+from nanotally.generator.recipe import Recipe, read_recipe, sample
+from nanotally.generator.specimen import Specimen
+from nanotally.generator.truth import Instances
+from nanotally.labels import LabelledImage
+from nanotally.micrograph import list_micrographs, read_micrograph
+from nanotally.opencv import cv2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be generated.
+
+    Attributes:
+        pattern: pattern file: in mode `paper` all particles are its templates, in mode `sem` some; None: none is.
+        classes: shapes that are counted.
+        mode: `paper`: apart from one another on a flat dark canvas; `sem`: after a recipe.
+        recipe: of mode `sem`: the name of a shipped one, or a TOML file.
+        backgrounds: folder with pictures of bare substrates, for mode `sem`; None: they are drawn.
+        count: images.
+        max_particles: the most particles an image.
+        width: of procedural images, pixels; in mode `paper` a pattern file states its own.
+        height: of procedural images, pixels.
+        seed: of everything; the same order gives the same bytes.
+    """
+
+    pattern: str | None = None
+    classes: tuple[str, ...] = CLASSES
+    mode: str = "sem"
+    recipe: str = "sem"
+    backgrounds: str | None = None
+    count: int = 10
+    max_particles: int = 60
+    width: int = 1280
+    height: int = 960
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A labelled image that is to be written.
+
+    Attributes:
+        image: (h, w) uint8.
+        labels: what is in it; it is named anew when it is written.
+        facts: what else there is to say of it.
+        instances: (h, w) int32, i + 1 the pixels of row i of `labels`; None: only boxes are known.
+    """
+
+    image: NDArray[np.uint8]
+    labels: LabelledImage
+    facts: Mapping[str, object]
+    instances: Instances | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """A synthetic micrograph, and which variant of its recipe it is ("" for none)."""
+
+    micrograph: SyntheticMicrograph
+    variant: str = ""
+
+
+Make = Callable[[int], Made]
+
+
+def picture_of(made: Made) -> Picture:
+    """What is written of a synthetic micrograph."""
+    micrograph, truth = made.micrograph, made.micrograph.truth
+    height, width = micrograph.image.shape
+    labels = LabelledImage("", width, height, truth.detections, truth.difficult, truth.truncated, truth.visible)
+    facts: dict[str, object] = {
+        "stop": micrograph.stop, "field": list(micrograph.field), "size_px": truth.size_px.round(3).tolist(),
+    }  # fmt: skip
+    if micrograph.specimen is not None:
+        facts |= {"variant": made.variant, "specimen": asdict(micrograph.specimen)}
+    return Picture(micrograph.image, labels, facts, truth.instances)
+
+
+def maker(order: Order) -> Make:
+    """The function from an image's number to the image.
+
+    Raises:
+        UsageError: if the order makes no sense.
+        PatternError, RecipeError, MicrographError: if a file that it names cannot be used.
+    """
+    if order.mode not in ("paper", "sem"):
+        raise UsageError(f"mode {order.mode!r} is not known; there are paper and sem")
+    unknown = [name for name in order.classes if name not in CLASSES]
+    if unknown or not order.classes:
+        raise UsageError(f"shape {', '.join(unknown) or '(none)'} is not known; there are {', '.join(CLASSES)}")
+    if order.count < 1 or min(order.max_particles, order.seed) < 0:
+        raise UsageError("count must be 1 or more, max-particles and seed 0 or more")
+    if not (64 <= order.width <= LONGEST_PX and 64 <= order.height <= LONGEST_PX):
+        raise UsageError(f"an image of {order.width}x{order.height} px cannot be made; 64 to {LONGEST_PX} px a side")
+    pattern = read_pattern(Path(order.pattern)) if order.pattern is not None else None
+    if order.mode == "sem":
+        backgrounds = list_micrographs(order.backgrounds) if order.backgrounds is not None else []
+        return partial(_sem, order, read_recipe(order.recipe), pattern, backgrounds)
+    if order.recipe != "sem" or order.backgrounds is not None:
+        raise UsageError("a recipe and backgrounds are for mode sem; mode paper has neither")
+    return partial(_paper, order, pattern or order.classes)
+
+
+def _sem(order: Order, recipe: Recipe, pattern: Pattern | None, backgrounds: list[Path], number: int) -> Made:
+    rng = np.random.default_rng((order.seed, number, 0))
+    specimen, variant = sample(recipe, rng)
+    background = None
+    if backgrounds:
+        background = _background(backgrounds[rng.integers(len(backgrounds))])
+    made = make_micrograph(
+        _of_classes(specimen, order.classes), height=order.height, width=order.width,
+        max_particles=order.max_particles, seed=(order.seed, number, 1), pattern=pattern, background=background,
+    )  # fmt: skip
+    return Made(made, variant)
+
+
+def _of_classes(specimen: Specimen, classes: tuple[str, ...]) -> Specimen:
+    """The same specimen with particles of these classes only."""
+    return specimen if len(set(classes)) > 1 else replace(specimen, cube_share=float(classes[0] == "cube"))
+
+
+@lru_cache(maxsize=16)
+def _background(path: Path) -> NDArray[np.uint8]:
+    """The field of a user's picture, without its databar."""
+    micrograph = read_micrograph(path)
+    x1, y1, x2, y2 = micrograph.field
+    return micrograph.image[y1:y2, x1:x2]
+
+
+def _paper(order: Order, source: Pattern | tuple[str, ...], number: int) -> Made:
+    made = make_paper_micrograph(
+        source, height=order.height, width=order.width, max_particles=order.max_particles, seed=(order.seed, number)
+    )
+    return Made(made)
+
+
+def make_all(order: Order, *, workers: int = 1) -> Iterator[Picture]:
+    """All images of the order, by number; the number of workers does not change a byte.
+
+    Raises:
+        UsageError, PatternError, RecipeError, MicrographError: as `maker`, at once.
+    """
+    make = maker(order)
+    if workers < 1:
+        raise UsageError(f"workers is {workers}, expected 1 or more")
+    if workers == 1 or order.count < 2:
+        return map(picture_of, map(make, range(order.count)))
+    return _make_in_pool(make, order.count, min(workers, order.count))
+
+
+def _make_in_pool(make: Make, count: int, workers: int) -> Iterator[Picture]:
+    with get_context("spawn").Pool(workers, _start_worker) as pool:
+        yield from map(picture_of, pool.imap(make, range(count)))
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    cv2.setNumThreads(1)  # there is a worker a core already

@@ -1,0 +1,223 @@
+"""Where the next particle may lie: anywhere, at a cluster, a chain, a stack or a heap, on a lattice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.random import Generator
+
+from nanotally.generator.bodies import CUBE, Sprite
+
+Arrangement = Literal["scattered", "clustered", "chains", "stacked", "piled", "hexagonal", "square"]
+STIFFNESS_RAD = 0.45
+"""Standard deviation of the bend of a chain from one particle to the next."""
+STUCK = 20
+"""Offers in a row that were not taken, after which another cluster is begun."""
+SLIP = 0.06
+"""Standard deviation of the shift between two cubes in contact along their face, as a share of the edge."""
+
+
+STACKED = 0.75
+"""Share of a stacked particle that may lie on the others, whatever the crowd says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crowd:
+    """How particles share the field.
+
+    Attributes:
+        arrangement: `scattered` anywhere; `clustered` in contact, cubes face to face; `chains`, each in contact with
+            the one before; `stacked`, each half on the one before; `piled` on heaps; on a `hexagonal` or `square`
+            lattice.
+        cluster_size: mean number of particles in a cluster, chain, stack or heap.
+        disorder_rad: standard deviation of the turn of a particle against its cluster or lattice, radians.
+        filled: share of the field that a lattice covers, in patches, 0 to 1.
+        max_overlap: share of a particle's mask that may lie on earlier ones, 0 to 1; 0 keeps them apart. Stacked ones
+            may always overlap by `STACKED`.
+        gap_px: least distance between masks where `max_overlap` is 0, pixels.
+        inside: True if no particle may be cut by the border.
+    """
+
+    arrangement: Arrangement = "scattered"
+    cluster_size: float = 8.0
+    disorder_rad: float = 0.1
+    filled: float = 1.0
+    max_overlap: float = 0.0
+    gap_px: int = 1
+    inside: bool = True
+
+
+class Sites(Protocol):
+    """Places for one particle after another."""
+
+    def turn(self) -> float | None:
+        """Angle about the beam of the next particle, radians; None: any."""
+
+    def offer(self, sprite: Sprite) -> tuple[float, float] | None:
+        """x, y of a centre for that particle, pixels; another with every call, None when there are no more."""
+
+    def take(self, sprite: Sprite, x: float, y: float) -> None:
+        """The particle was laid there."""
+
+
+def sites_of(crowd: Crowd, *, height: int, width: int, rng: Generator) -> Sites:
+    """The places that the crowd's arrangement offers on a field of `height` x `width` pixels."""
+    if crowd.arrangement == "scattered":
+        return Anywhere(height, width, rng)
+    if crowd.arrangement in ("hexagonal", "square"):
+        return Lattice(crowd, height, width, rng)
+    return Clusters(crowd, height, width, rng)
+
+
+@dataclass
+class Anywhere:
+    """Every place is as good as any other."""
+
+    height: int
+    width: int
+    rng: Generator
+
+    def turn(self) -> float | None:
+        """Any."""
+        return None
+
+    def offer(self, sprite: Sprite) -> tuple[float, float]:
+        """A place drawn from the whole field."""
+        x, y = self.rng.random(2)
+        return self.width * x, self.height * y
+
+    def take(self, sprite: Sprite, x: float, y: float) -> None:
+        """Changes nothing."""
+
+
+@dataclass
+class Cluster:
+    """Particles that belong together, (x, y, size in pixels) each."""
+
+    turn_rad: float
+    heading_rad: float
+    members: list[tuple[float, float, float]] = field(default_factory=list)
+
+
+@dataclass
+class Clusters:
+    """Places in contact with what lies there already."""
+
+    crowd: Crowd
+    height: int
+    width: int
+    rng: Generator
+
+    def __post_init__(self) -> None:
+        self._all: list[Cluster] = []
+        self._refused = 0
+        self._now = self._new()
+
+    def _new(self) -> Cluster:
+        return Cluster(*self.rng.uniform(0, 2 * np.pi, 2))
+
+    def turn(self) -> float | None:
+        """That of the cluster which the next particle joins, more or less."""
+        begun = self.rng.random() < 1 / max(self.crowd.cluster_size, 1)
+        if not self._all or begun or self._refused >= STUCK:
+            self._now = self._new()
+        else:
+            self._now = self._all[self.rng.integers(len(self._all))]
+        return self._now.turn_rad + self.crowd.disorder_rad * self.rng.standard_normal()
+
+    def offer(self, sprite: Sprite) -> tuple[float, float]:
+        """A place at the cluster; the first particle of one may lie anywhere."""
+        self._refused += 1
+        members = self._now.members
+        if not members:
+            x, y = self.rng.random(2)
+            return self.width * x, self.height * y
+        if self.crowd.arrangement == "piled":
+            spread = 0.35 * sprite.size_px * np.sqrt(len(members) + 1)
+            x, y = self.rng.normal(np.mean([m[:2] for m in members[:5]], axis=0), spread)
+            return float(x), float(y)
+        linear = self.crowd.arrangement in ("chains", "stacked")
+        x, y, size = members[-1] if linear else members[self.rng.integers(len(members))]
+        if linear:
+            heading = self._now.heading_rad + STIFFNESS_RAD * self.rng.standard_normal()
+        elif sprite.class_id == CUBE:
+            heading = self._now.turn_rad + np.pi / 2 * self.rng.integers(4)
+        else:
+            heading = self.rng.uniform(0, 2 * np.pi)
+        reach = (size + sprite.size_px) / 2
+        if self.crowd.arrangement == "stacked":
+            reach *= self.rng.uniform(0.25, 0.7)
+        else:
+            reach *= self.rng.uniform(1 - 0.3 * self.crowd.max_overlap, 1.08)
+            if self.crowd.max_overlap == 0:
+                reach += self.crowd.gap_px + 1  # a place is rounded to whole pixels
+        slip = SLIP * reach * self.rng.standard_normal()
+        across = heading + np.pi / 2
+        return (
+            x + reach * np.cos(heading) + slip * np.cos(across),
+            y + reach * np.sin(heading) + slip * np.sin(across),
+        )
+
+    def take(self, sprite: Sprite, x: float, y: float) -> None:
+        """The particle is now one of the cluster."""
+        self._refused = 0
+        cluster = self._now
+        if not cluster.members:
+            self._all.append(cluster)
+        else:
+            cluster.heading_rad = float(np.arctan2(y - cluster.members[-1][1], x - cluster.members[-1][0]))
+        cluster.members.append((x, y, sprite.size_px))
+
+
+@dataclass
+class Lattice:
+    """The sites of a lattice, patch by patch; its pitch follows from the first particle."""
+
+    crowd: Crowd
+    height: int
+    width: int
+    rng: Generator
+
+    def __post_init__(self) -> None:
+        self._turn_rad = float(self.rng.uniform(0, 2 * np.pi))
+        self._sites: Iterator[np.ndarray] | None = None
+
+    def turn(self) -> float | None:
+        """That of the lattice, more or less."""
+        return self._turn_rad + self.crowd.disorder_rad * self.rng.standard_normal()
+
+    def offer(self, sprite: Sprite) -> tuple[float, float] | None:
+        """The next site."""
+        if self._sites is None:
+            self._sites = iter(self._lay(sprite.size_px * self.rng.uniform(1.0, 1.12) + self.crowd.gap_px))
+        site = next(self._sites, None)
+        return None if site is None else (float(site[0]), float(site[1]))
+
+    def take(self, sprite: Sprite, x: float, y: float) -> None:
+        """Changes nothing."""
+
+    def _lay(self, pitch: float) -> np.ndarray:
+        """Sites (n, 2) x y, pixels."""
+        reach = np.hypot(self.height, self.width) / 2 + pitch
+        most = np.ceil(1.2 * reach / pitch)  # the two axes of a hexagonal lattice are not at right angles
+        steps = np.arange(-most, most + 1)
+        second = [pitch / 2, pitch * np.sqrt(3) / 2] if self.crowd.arrangement == "hexagonal" else [0, pitch]
+        sites = np.stack([axis.ravel() for axis in np.meshgrid(steps, steps)], axis=1) @ np.array([[pitch, 0], second])
+        cosine, sine = np.cos(self._turn_rad), np.sin(self._turn_rad)
+        sites = sites @ np.array([[cosine, sine], [-sine, cosine]])
+        size = np.array([self.width, self.height])
+        sites += size / 2 + self.rng.uniform(-pitch / 2, pitch / 2, 2)
+        sites = sites[np.all((sites > -pitch / 2) & (sites < size + pitch / 2), axis=1)]
+        rank = self._patches(sites)
+        # From the middle of a patch to its border, so that few particles make a small patch and no sieve.
+        order = np.argsort(rank)[: round(self.crowd.filled * len(sites))]
+        return np.asarray(sites[order] + 0.02 * pitch * self.rng.standard_normal((len(order), 2)))
+
+    def _patches(self, sites: np.ndarray) -> np.ndarray:
+        """Rank (n,), 0 to 1, of each site in a landscape of broad waves."""
+        waves = self.rng.normal(0, 2.2 / max(self.height, self.width), (6, 2))
+        landscape = np.sin(2 * np.pi * (sites @ waves.T + self.rng.random(6))).sum(axis=1)
+        return np.asarray(landscape.argsort().argsort() / max(len(sites), 1))
