@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.draw import overlay
-from nanotally.generator.dataset import Order, maker
-from nanotally.generator.micrograph import SyntheticMicrograph, make_micrograph, random_specimen
+from nanotally.generator.micrograph import SyntheticMicrograph, make_micrograph
+from nanotally.generator.orders import Order, maker
+from nanotally.generator.recipe import read_recipe, sample
 from nanotally.opencv import cv2
 
 IMAGES = Path(__file__).parent / "images"
@@ -21,19 +22,19 @@ Picture = NDArray[np.uint8]
 HEIGHT, WIDTH = 480, 640
 PAPER = ((("cube",), 12), (("cube",), 60), (("cube", "quasi_sphere"), 25), (("quasi_sphere",), 40))
 """Shapes and the most particles of each picture."""
-SEM_SEEDS = (4, 3, 10, 12, 7, 23, 26, 25, 19)
-CONTACT_SEEDS = (8, 21, 28, 5, 32, 33)
+SEM_SEEDS = (10, 43, 49, 21, 50, 36, 26, 51, 48)
+CONTACT_SEEDS = (10, 52, 23, 53, 49, 48)
 
 
 def paper(shapes: tuple[str, ...], most: int) -> SyntheticMicrograph:
     """A picture of mode `paper`."""
-    return maker(Order(mode="paper", classes=shapes, max_particles=most, height=HEIGHT, width=WIDTH))(most)
+    return maker(Order(mode="paper", classes=shapes, max_particles=most, height=HEIGHT, width=WIDTH))(most).micrograph
 
 
-def sem(seed: int, most: int = 60) -> SyntheticMicrograph:
+def sem(seed: int) -> SyntheticMicrograph:
     """A picture of mode `sem`, whatever its seed gives."""
-    specimen = random_specimen(np.random.default_rng(seed))
-    return make_micrograph(specimen, height=HEIGHT, width=WIDTH, max_particles=most, seed=seed, annotate=True)
+    specimen, _ = sample(read_recipe("sem"), np.random.default_rng(seed))
+    return make_micrograph(specimen, height=HEIGHT, width=WIDTH, max_particles=400, seed=seed)
 
 
 def sheet(pictures: Iterable[Picture], columns: int, width: int) -> Picture:
