@@ -61,6 +61,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "material.grain": {"material.roughness": 0.2},
     "substrate.gradient_rad": {"substrate.gradient": 0.5},
     "substrate.grain_px": {"substrate.grain": 0.15},
+    "substrate.relief": {"substrate.grain_px": 6.0},
     "substrate.rolled": {"substrate.grain": 0.15, "substrate.grain_px": 1.5},
     "flaws.size_px": FLAWED,
     "flaws.contrast": FLAWED,
@@ -128,7 +129,7 @@ def main() -> None:
     for name, sections in SHEETS.items():
         cells: list[NDArray[np.uint8]] = []
         for (section, key), control in ranges.items():
-            if section in sections and key not in ("cube_share", "nm_per_px"):
+            if section in sections and key not in ("cube_share", "d_g_nm"):
                 values = ends(control)
                 if key in SHOWN:
                     values = [0.0, SHOWN[key]]

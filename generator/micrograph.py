@@ -75,7 +75,7 @@ def make_micrograph(
         rng=rng,
     )
     signal = _bare(specimen, height, width, background, rng)
-    clutter = specimen.imaging.display.contrast * float(np.std(signal[:, RIM_PX:] - signal[:, :-RIM_PX]))
+    clutter = float(np.std(signal[:, RIM_PX:] - signal[:, :-RIM_PX]))
     paint_particles(
         signal[: height - bar], placed, shadow=specimen.shadow, sunk=specimen.sunk,
         transmission=specimen.material.absorption > 0,
@@ -85,7 +85,7 @@ def make_micrograph(
     bare = image.copy()
     examined = print_on(image, bar, specimen.lettering, rng)
     truth = truth_of(placed, hidden=image != bare, bar_px=bar, shift_px=recording.shift_px)
-    truth = without_unseen(truth, recording.expected, recording.noise, clutter=clutter)
+    truth = without_unseen(truth, recording.expected, recording.noise, clutter=recording.contrast * clutter)
     return SyntheticMicrograph(image, truth, stop, examined, specimen)
 
 

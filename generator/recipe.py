@@ -33,8 +33,10 @@ SECTIONS: dict[str, type] = {
     "lettering": Lettering,
 }  # fmt: skip
 """Sections of a recipe and what they describe."""
-EITHER = (("count", "coverage", "density_per_um2"), ("d_g_nm", "d_g_px"))
-"""Keys of which a recipe has one: naming another takes away what the base says."""
+NUMBER = ("count", "coverage", "density_per_um2")
+"""Keys of [specimen] of which a recipe has one: naming another takes away what the base says."""
+SIZE = ("d_g_nm", "d_g_px", "nm_per_px")
+"""Keys of which a recipe has two: the third follows."""
 WORDS = {"arrangement": get_args(Arrangement), "other": tuple(OTHERS)}
 """Keys that have one of these words."""
 SHARES = {
@@ -133,9 +135,10 @@ def _table(tables: Mapping[str, Any], where: str) -> Table:
             if key not in known:
                 raise RecipeError(f"{where}: [{section}] has no key {_nearest(key, known)}")
             ranges[section, key] = parse_range(value, known[key], f"{where}: {section}.{key}")
-    for group in EITHER:
-        if len(given := [key for key in group if ("specimen", key) in ranges]) > 1:
-            raise RecipeError(f"{where}: specimen.{given[0]} and specimen.{given[1]} exclude each other")
+    for group, most in ((NUMBER, 1), (SIZE, 2)):
+        given = [f"specimen.{key}" for key in group if ("specimen", key) in ranges]
+        if len(given) > most:
+            raise RecipeError(f"{where}: {' and '.join(given)} exclude one another; say {most} of them")
     return ranges
 
 
@@ -172,8 +175,12 @@ def _over(base: Table, top: Table) -> Table:
 
 def _without(base: Table, top: Table) -> Table:
     """The table `base` without what `top` says, or says in another measure."""
-    gone = {("specimen", other) for group in EITHER for key in group if ("specimen", key) in top for other in group}
-    return {place: value for place, value in base.items() if place not in gone and place not in top}
+    gone = set(top)
+    if any(("specimen", key) in top for key in NUMBER):
+        gone |= {("specimen", key) for key in NUMBER}
+    if all(("specimen", key) in {*base, *top} for key in SIZE):
+        gone.add(next(("specimen", key) for key in SIZE if ("specimen", key) not in top))
+    return {place: value for place, value in base.items() if place not in gone}
 
 
 def sample(recipe: Recipe, rng: Generator) -> tuple[Specimen, str]:
@@ -197,6 +204,10 @@ def _specimen(drawn: dict[str, dict[str, Any]]) -> Specimen:
     parts = {section: SECTIONS[section](**values) for section, values in drawn.items() if section != "specimen"}
     own = drawn["specimen"]
     if "d_g_px" in own:
-        own["d_g_nm"] = own.pop("d_g_px") * own.get("nm_per_px", Specimen.nm_per_px)
+        size_px = own.pop("d_g_px")
+        if "d_g_nm" in own:
+            own["nm_per_px"] = own["d_g_nm"] / size_px
+        else:
+            own["d_g_nm"] = size_px * own.get("nm_per_px", Specimen.nm_per_px)
     chain = {name: parts.pop(name) for name in ("beam", "scan", "detector", "display", "publication")}
     return Specimen(**own, **parts, imaging=Imaging(**chain))

@@ -72,6 +72,12 @@ def sites_of(crowd: Crowd, *, height: int, width: int, rng: Generator) -> Sites:
     return Clusters(crowd, height, width, rng)
 
 
+def _somewhere(height: int, width: int, rng: Generator, *, first: bool) -> tuple[float, float]:
+    """A place drawn from the field; the first is in its middle half: that is what the picture was taken for."""
+    x, y = 0.25 + 0.5 * rng.random(2) if first else rng.random(2)
+    return width * float(x), height * float(y)
+
+
 @dataclass
 class Anywhere:
     """Every place is as good as any other."""
@@ -79,18 +85,19 @@ class Anywhere:
     height: int
     width: int
     rng: Generator
+    empty: bool = True
 
     def turn(self) -> float | None:
         """Any."""
         return None
 
     def offer(self, sprite: Sprite) -> tuple[float, float]:
-        """A place drawn from the whole field."""
-        x, y = self.rng.random(2)
-        return self.width * x, self.height * y
+        """A place drawn from the field."""
+        return _somewhere(self.height, self.width, self.rng, first=self.empty)
 
     def take(self, sprite: Sprite, x: float, y: float) -> None:
-        """Changes nothing."""
+        """The field is no longer empty."""
+        self.empty = False
 
 
 @dataclass
@@ -133,8 +140,7 @@ class Clusters:
         self._refused += 1
         members = self._now.members
         if not members:
-            x, y = self.rng.random(2)
-            return self.width * x, self.height * y
+            return _somewhere(self.height, self.width, self.rng, first=not self._all)
         if self.crowd.arrangement == "piled":
             spread = 0.35 * sprite.size_px * np.sqrt(len(members) + 1)
             x, y = self.rng.normal(np.mean([m[:2] for m in members[:5]], axis=0), spread)

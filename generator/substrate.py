@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -23,6 +23,7 @@ class Substrate:
         grain: standard deviation of the fine texture, as a share of the mean.
         grain_px: size of the texture's grain, pixels.
         rolled: ratio of the grain's length to its width: 1 for a film, more for rolled or ground metal.
+        relief: standard deviation of the shading of a bumpy film, lit from `gradient_rad`, as a share of the mean.
         blotches: standard deviation of broad patches, as a share of the mean.
     """
 
@@ -32,6 +33,7 @@ class Substrate:
     grain: float = 0.0
     grain_px: float = 4.0
     rolled: float = 1.0
+    relief: float = 0.0
     blotches: float = 0.0
 
 
@@ -65,6 +67,8 @@ def paint_substrate(height: int, width: int, substrate: Substrate, rng: Generato
         factor += np.float32(substrate.blotches) * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     if substrate.grain:
         factor += np.float32(substrate.grain) * _grain(height, width, substrate, rng)
+    if substrate.relief:
+        factor += np.float32(substrate.relief) * _relief(height, width, substrate, rng)
     return np.asarray(np.maximum(np.float32(substrate.level) * factor, 0), np.float32)
 
 
@@ -79,6 +83,16 @@ def _grain(height: int, width: int, substrate: Substrate, rng: Generator) -> Ima
         noise = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC))
     noise = noise[:height, :width] - noise[:height, :width].mean()
     return np.asarray(noise / (noise.std() + 1e-6), np.float32)
+
+
+def _relief(height: int, width: int, substrate: Substrate, rng: Generator) -> Image:
+    """Slope of a bumpy surface against the light, zero mean and unit deviation."""
+    bumps = _grain(height, width, replace(substrate, grain_px=max(substrate.grain_px, 2.0)), rng)
+    along = cv2.Sobel(bumps, cv2.CV_32F, 1, 0), cv2.Sobel(bumps, cv2.CV_32F, 0, 1)
+    slope = along[0] * np.float32(np.cos(substrate.gradient_rad)) + along[1] * np.float32(
+        np.sin(substrate.gradient_rad)
+    )
+    return np.asarray((slope - slope.mean()) / (slope.std() + 1e-6), np.float32)
 
 
 def cut_background(micrograph: NDArray[np.uint8], height: int, width: int, level: float, rng: Generator) -> Image:

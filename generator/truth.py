@@ -152,10 +152,10 @@ def without_unseen(truth: Truth, expected: Image, noise: float, *, clutter: floa
 def _rims(instances: Instances, expected: Image) -> tuple[NDArray[np.int32], Image]:
     """Every pair of pixels across a rim, twice: once for the instance on either side; and its step in grey."""
     ids, steps = [], []
-    for turned, grey in ((instances, expected), (instances.T, expected.T)):
-        rim = np.nonzero(turned[:, RIM_PX:] != turned[:, :-RIM_PX])
-        beyond = (rim[0], rim[1] + RIM_PX)
-        step = np.abs(grey[rim] - grey[beyond])
-        ids += [turned[rim], turned[beyond]]
+    for near, far in (((slice(RIM_PX, None), slice(None)), (slice(-RIM_PX), slice(None))),
+                      ((slice(None), slice(RIM_PX, None)), (slice(None), slice(-RIM_PX)))):  # fmt: skip
+        at = np.flatnonzero(instances[near] != instances[far])
+        step = np.abs(expected[near].ravel()[at] - expected[far].ravel()[at])
+        ids += [instances[near].ravel()[at], instances[far].ravel()[at]]
         steps += [step, step]
     return np.concatenate(ids), np.concatenate(steps)

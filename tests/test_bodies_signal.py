@@ -103,6 +103,18 @@ def test_a_bare_face_has_the_level_of_the_material(name: str) -> None:
     np.testing.assert_allclose(sprite.signal[sprite.mask], PLAIN.level, rtol=1e-3)
 
 
+@pytest.mark.parametrize("name", DRAW)
+def test_edges_glow_towards_the_detector(name: str) -> None:
+    lit_edge = Material(**{**BARE, "edge_gain": 1.0}), Material(**{**BARE, "edge_gain": 1.0, "side_gain": 0.4})
+    habit = Habit(roundness=0.05, tilt_rad=0, irregularity=0)
+    even, one_sided = (ALL[name](80, habit, material, random(3), turn_rad=0.0) for material in lit_edge)
+    y, x = np.indices(even.alpha.shape) - (len(even.alpha) - 1) / 2
+    rim = (np.hypot(x, y) > 34) & (np.abs(y) < 12) & even.mask
+    for side in (1, -1):
+        change = (one_sided.signal - even.signal)[rim & (side * x > 0)].mean()
+        assert side * change > 0.05
+
+
 @pytest.mark.parametrize("habit", [ROUND, Habit(facets=20)], ids=["smooth", "faceted"])
 @pytest.mark.parametrize("side", [0.0, 1.2, np.pi / 2, 4.0])
 def test_the_detector_lights_its_side(side: float, habit: Habit) -> None:

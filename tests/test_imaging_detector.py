@@ -143,6 +143,20 @@ def test_what_is_shown_is_grey_and_never_in_another_order(
     assert 0 <= darker <= brighter <= 1
 
 
+@given(low=st.floats(0.05, 0.5), span=st.floats(0.2, 2))
+def test_an_automatic_microscope_uses_its_greys(low: float, span: float) -> None:
+    ramp = np.tile(np.linspace(low, low + span, 400, dtype=np.float32), (100, 1))
+    image = seen(ramp, replace(PERFECT, display=Display(automatic=True)))
+    assert np.percentile(image, [0.5, 99.5]) == pytest.approx([0.08, 0.95], abs=0.01)
+    softer = seen(ramp, replace(PERFECT, display=Display(automatic=True, contrast=0.5)))
+    assert softer.mean() == pytest.approx(0.5 + 0.5 * (image.mean() - 0.5), abs=0.01)
+
+
+def test_an_automatic_microscope_leaves_an_empty_field_dull() -> None:
+    nearly_flat = flat(0.3) + np.float32(0.002) * np.arange(200, dtype=np.float32)[None] / 200
+    assert np.ptp(seen(nearly_flat, replace(PERFECT, display=Display(automatic=True)))) < 0.03
+
+
 def test_eight_bits_are_rounded() -> None:
     grey = np.arange(256, dtype=np.float32)
     for off in (-0.45, 0, 0.45):

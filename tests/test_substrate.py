@@ -80,6 +80,16 @@ def test_the_grain_has_its_size_and_rolled_metal_has_it_longer_along_x(grain_px:
     assert grain_length_px(signal, 1) == pytest.approx(grain_px * rolled, rel=0.25)
 
 
+@pytest.mark.parametrize("angle", [0.0, np.pi / 2])
+def test_a_bumpy_film_is_lit_from_one_side(angle: float) -> None:
+    signal = paint(Substrate(level=0.5, relief=0.1, grain_px=6.0, gradient_rad=angle))
+    assert signal.std() == pytest.approx(0.05, rel=0.05)
+    assert signal.mean() == pytest.approx(0.5, rel=0.01)
+    along, across = ((signal - 0.5).sum(axis=axis).std() for axis in (1, 0))
+    # Slopes along the light add up to nothing over a line; across it they do not.
+    assert (along < 0.5 * across) == (angle == 0.0)
+
+
 def test_blotches_are_broad_and_have_their_strength() -> None:
     strength = []
     for seed in range(30):

@@ -65,7 +65,8 @@ class Material:
         tilt_gain: share of the 1/cos(tilt) law that is seen: 0 for backscattered, 1 for secondary electrons.
         edge_gain: extra signal at an edge, as a share of `level`.
         edge_width: decay length of the edge signal as a share of the particle's radius.
-        side_gain: shading towards the detector's side, as a share of `level`; its direction is `side_rad`.
+        side_gain: shading towards the detector's side, as a share of `level`, and twice that of the edge signal; its
+            direction is `side_rad`.
         side_rad: direction of the detector, radians clockwise from +x.
         roughness: surface texture, standard deviation as a share of `level`.
         grain: size of that texture as a share of the particle's size.
@@ -110,12 +111,11 @@ class Sprite:
         return self.alpha >= 0.5
 
 
-def grid(radius_px: float, rng: Generator) -> tuple[Image, Image]:
-    """Coordinates x (1, side) and y (side, 1) in pixels from a centre at a random place within the middle pixel."""
-    half = int(np.ceil(radius_px)) + 2
-    axis = np.arange(-half, half + 1, dtype=np.float32)
+def grid(reach_x_px: float, reach_y_px: float, rng: Generator) -> tuple[Image, Image]:
+    """Coordinates x (1, w) and y (h, 1) in pixels, at least that far from a random place within the middle pixel."""
+    axes = [np.arange(-half, half + 1, dtype=np.float32) for half in (int(reach_x_px) + 3, int(reach_y_px) + 3)]
     shift_x, shift_y = rng.uniform(-0.5, 0.5, 2).astype(np.float32)
-    return (axis - shift_x)[None, :], (axis - shift_y)[:, None]
+    return (axes[0] - shift_x)[None, :], (axes[1] - shift_y)[:, None]
 
 
 def lit(normals: NDArray[np.floating], material: Material) -> NDArray[np.floating]:
@@ -147,6 +147,8 @@ def finish(
     else:
         width = material.edge_width * size_px / 2 + 0.3
         glow = np.exp(np.clip(depth, 0, None) / -width)
+        if material.side_gain:
+            glow *= _facing(inside, material)
         signal = material.level * own * (relative + material.edge_gain * glow)
     if material.roughness and size_px >= SMALLEST_TEXTURE_PX:
         white = rng.standard_normal(inside.shape, np.float32)
@@ -157,6 +159,14 @@ def finish(
         texture = 1 + np.float32(material.roughness * 2 * math.sqrt(math.pi) * sigma) * noise
         signal = signal * np.maximum(texture, DEEPEST)
     return np.asarray(signal, np.float32)
+
+
+def _facing(inside: Image, material: Material) -> Image:
+    """How much of the edge signal is seen: more on the detector's side, less on the other; (h, w), 1 on average."""
+    rises_x = cv2.Sobel(inside, cv2.CV_32F, 1, 0, scale=1 / 8)
+    rises_y = cv2.Sobel(inside, cv2.CV_32F, 0, 1, scale=1 / 8)
+    outwards = rises_x * -math.cos(material.side_rad) + rises_y * -math.sin(material.side_rad)
+    return np.asarray(np.maximum(1 + 2 * np.float32(material.side_gain) * outwards, 0), np.float32)
 
 
 def coverage(inside: Image) -> Image:

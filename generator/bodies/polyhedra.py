@@ -82,25 +82,26 @@ def inside_hull(x: Image, y: Image, corners: Points, radius_px: float) -> Image:
         radius_px: of the growth; 0: none.
     """
     hull = cv2.convexHull(corners.astype(np.float32))[:, 0].astype(np.float64)
-    nearest = beyond = np.full((1, 1), np.inf, np.float32)
-    centre = hull.mean(axis=0)
-    for (x1, y1), (x2, y2) in zip(hull, np.roll(hull, -1, axis=0), strict=True):
-        length = np.hypot(x2 - x1, y2 - y1)
-        if length < 1e-6:
-            continue
-        nx, ny = (y2 - y1) / length, (x1 - x2) / length
-        if nx * (centre[0] - x1) + ny * (centre[1] - y1) < 0:
-            nx, ny = -nx, -ny
-        depth = np.float32(nx) * x + np.float32(ny) * y - np.float32(nx * x1 + ny * y1)
-        nearest = np.minimum(nearest, depth)
-        if radius_px > ARC_PX:
-            tx, ty = (x2 - x1) / length, (y2 - y1) / length
-            along = np.float32(tx) * x + np.float32(ty) * y - np.float32(tx * x1 + ty * y1)
-            past = along - np.clip(along, 0, np.float32(length))
-            beyond = np.minimum(beyond, depth * depth + past * past)
+    ends = np.roll(hull, -1, axis=0)
+    lengths = np.hypot(*(ends - hull).T)
+    hull, along = hull[lengths > 1e-6], ((ends - hull) / np.maximum(lengths, 1e-6)[:, None])[lengths > 1e-6]
+    lengths = lengths[lengths > 1e-6]
+    turns = np.sign(cv2.contourArea(hull.astype(np.float32), oriented=True)) or 1.0
+    inwards = np.stack([-along[:, 1], along[:, 0]], axis=1) * turns
+    offsets = (inwards * hull).sum(axis=1)
+    nearest = np.full((y.shape[0], x.shape[1]), np.inf, np.float32)
+    for (nx, ny), offset in zip(inwards.tolist(), offsets.tolist(), strict=True):
+        np.minimum(nearest, nx * x + (ny * y - offset), out=nearest)
     if radius_px > ARC_PX:
-        nearest = np.where(nearest < 0, -np.sqrt(beyond), nearest)
-    return np.asarray(nearest + radius_px, np.float32)
+        # Outside, the distance to a corner is longer than that to its sides; it matters within the radius only.
+        near = np.nonzero((nearest < 0) & (nearest > -radius_px - 1))
+        at = np.stack([np.broadcast_to(x, nearest.shape)[near], np.broadcast_to(y, nearest.shape)[near]], axis=1)
+        reach = at @ along.T - (hull * along).sum(axis=1)  # (pixels, sides): how far along each side, from its start
+        past = reach - np.clip(reach, 0, lengths)
+        depth = at @ inwards.T - offsets
+        nearest[near] = -np.sqrt((depth**2 + past**2).min(axis=1))
+    nearest += np.float32(radius_px)
+    return nearest
 
 
 def solid(
@@ -121,7 +122,8 @@ def solid(
         turn_rad: of the sprite.
         concavity: how far the sides between four corners are drawn in, as a share of half the size.
     """
-    x, y = grid(float(np.hypot(corners[:, 0], corners[:, 1]).max()) + radius_px, rng)
+    reach_x, reach_y = (np.abs(corners[:, :2]).max(axis=0) + radius_px).tolist()
+    x, y = grid(reach_x, reach_y, rng)
     if concavity:
         x, y = _drawn_in(x, y, turn_rad, concavity, size_px / 2)
     inside = inside_hull(x, y, corners[:, :2], radius_px)

@@ -11,16 +11,17 @@ from nanotally.generator.bodies.body import QUASI_SPHERE, Habit, Image, Material
 
 ANGLES = 1024
 """Steps of a full turn in which a contour is worked out."""
+ORDERS = np.arange(2, 7)
+PHASES = np.outer(ORDERS, np.arange(ANGLES) * 2 * np.pi / ANGLES)
+WAVES = np.concatenate([np.cos(PHASES), np.sin(PHASES)])
+STRENGTHS = np.sqrt(1 / (ORDERS - 1) / (1 / (ORDERS - 1)).sum())
+"""Share of each order in the deviation of the radius."""
 
 
 def _waves(irregularity: float, rng: Generator) -> Image:
     """Radius (ANGLES,) of a contour about 1, by angle: waves of two to six periods, the longer the stronger."""
-    angle = np.arange(ANGLES) * 2 * np.pi / ANGLES
-    orders = np.arange(2, 7)[:, None]
-    strength = rng.standard_normal((2, len(orders), 1)) * irregularity / np.sqrt(orders - 1)
-    strength /= np.sqrt((1 / (orders - 1)).sum())
-    waves = strength[0] * np.cos(orders * angle) + strength[1] * np.sin(orders * angle)
-    return np.asarray(np.clip(1 + waves.sum(axis=0), 0.75, 1.25), np.float32)
+    waves = np.concatenate([rng.standard_normal(len(STRENGTHS)) * STRENGTHS for _ in range(2)]) @ WAVES
+    return np.asarray(np.clip(1 + irregularity * waves, 0.75, 1.25), np.float32)
 
 
 def rounded(
@@ -32,7 +33,8 @@ def rounded(
     """
     radius, turn = diameter_px / 2, rng.uniform(0, np.pi) if turn_rad is None else turn_rad
     stretch = math.sqrt(rng.uniform(1, habit.elongation)) if habit.elongation > 1 else 1.0
-    x, y = grid(radius * 1.3 * stretch, rng)
+    reach = radius * stretch * (1 + min(4 * habit.irregularity, 0.25))
+    x, y = grid(reach, reach, rng)
     cosine, sine = math.cos(turn), math.sin(turn)
     along, across = (x * cosine + y * sine) / stretch, (y * cosine - x * sine) * stretch
     distance = np.hypot(along, across)

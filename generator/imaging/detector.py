@@ -48,6 +48,14 @@ def noise_sigma(level: float, detector: Detector, scan: Scan) -> float:
     return float(np.sqrt(counted * kept + detector.amplifier**2 / scan.frames))
 
 
+def _normal(shape: tuple[int, ...], sigma: float, rng: Generator) -> Image:
+    """Normal deviates float32, from OpenCV's generator, which takes a third of the time of NumPy's."""
+    drawn = np.empty(shape, np.float32)
+    cv2.setRNGSeed(int(rng.integers(2**31)))
+    cv2.randn(drawn, np.zeros(1), np.full(1, sigma))
+    return drawn
+
+
 def respond(signal: Image, detector: Detector, scan: Scan) -> Image:
     """The signal (h, w) float32 as a detector of finite speed follows it along the lines."""
     tail = _tail(detector, scan)
@@ -75,12 +83,11 @@ def detect(signal: Image, detector: Detector, scan: Scan, rng: Generator) -> Ima
     elif full >= MANY:
         # The square root of a count is nearly normal with a deviation of 1/2 (Anscombe 1948); the mean is exact, the
         # variance by 1/8 of an electron too large.
-        root = np.sqrt(expected)
-        root += np.float32(0.5) * rng.standard_normal(expected.shape, np.float32)
-        counted = np.square(root) - np.float32(0.25)
+        root = np.sqrt(expected) + _normal(expected.shape, 0.5, rng)
+        counted = np.multiply(root, root, out=root) - np.float32(0.25)
     else:
         counted = rng.poisson(expected).astype(np.float32)
     noisy = respond(np.asarray(counted / np.float32(full), np.float32), detector, scan)
     if detector.amplifier:
-        noisy += np.float32(detector.amplifier / np.sqrt(scan.frames)) * rng.standard_normal(noisy.shape, np.float32)
+        noisy += _normal(noisy.shape, detector.amplifier / float(np.sqrt(scan.frames)), rng)
     return noisy

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.generator.bodies import Image
 from nanotally.opencv import cv2
+
+BLACK, WHITE = 0.08, 0.95
+"""Grey to which an automatic microscope brings the darkest and the brightest of the signal."""
+STRONGEST = 6.0
+"""Greatest gain that it uses: an empty field stays dull."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +24,14 @@ class Display:
         contrast: gain.
         brightness: offset, as a share of white.
         gamma: exponent of the display curve.
+        automatic: True where the microscope first brings all but the outermost half per cent of the signal from
+            `BLACK` to `WHITE`, as operators do too; contrast and brightness then act about medium grey.
     """
 
     contrast: float = 1.0
     brightness: float = 0.0
     gamma: float = 1.0
+    automatic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +45,17 @@ class Publication:
 
     rescale: float = 1.0
     jpeg_quality: int = 0
+
+
+def adjusted(signal: Image, display: Display) -> Display:
+    """The knobs as they stand for this signal: unchanged where they are not automatic."""
+    if not display.automatic:
+        return display
+    low, high = (float(q) for q in np.percentile(signal[::5, ::5], [0.5, 99.5]))
+    gain = min((WHITE - BLACK) / max(high - low, 1e-3), STRONGEST)
+    offset = 0.5 * (BLACK + WHITE) - gain * 0.5 * (low + high)
+    brightness = (offset - 0.5) * display.contrast + 0.5 + display.brightness
+    return replace(display, contrast=gain * display.contrast, brightness=brightness, automatic=False)
 
 
 def show(signal: Image, display: Display) -> Image:

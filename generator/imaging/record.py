@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nanotally.generator.bodies import Image
 from nanotally.generator.imaging.beam import Beam, spread
 from nanotally.generator.imaging.detector import Detector, detect, noise_sigma, respond
-from nanotally.generator.imaging.display import Display, Publication, digitise, publish, show
+from nanotally.generator.imaging.display import Display, Publication, adjusted, digitise, publish, show
 from nanotally.generator.imaging.scan import Scan, sweep, wander
 
 
@@ -34,12 +34,14 @@ class Recording:
         image: (h, w) uint8.
         expected: (h, w) float32, grey 0 to 1 before noise, rounding and publication.
         shift_px: (2, h) float32, where the beam really was, x and y against each line's place; None: in place.
+        contrast: gain from signal to grey, after what the microscope adjusted by itself.
         noise: standard deviation of the noise at medium grey, as a share of white.
     """
 
     image: NDArray[np.uint8]
     expected: Image
     shift_px: NDArray[np.float32] | None
+    contrast: float
     noise: float
 
 
@@ -47,10 +49,13 @@ def record(signal: Image, imaging: Imaging, rng: Generator) -> Recording:
     """The picture that is recorded of a scene's signal (h, w) float32."""
     shift = wander(signal.shape[0], signal.shape[1], imaging.scan, rng)
     scanned = sweep(spread(signal, imaging.beam), imaging.scan, shift, rng)
+    imaging = replace(imaging, display=adjusted(scanned, imaging.display))
     noisy = detect(scanned, imaging.detector, imaging.scan, rng)
     image = publish(digitise(show(noisy, imaging.display)), imaging.publication)
     expected = respond(np.maximum(scanned, 0), imaging.detector, imaging.scan)
-    return Recording(image, show(expected, imaging.display), shift, _noise_at_medium_grey(imaging))
+    return Recording(
+        image, show(expected, imaging.display), shift, imaging.display.contrast, _noise_at_medium_grey(imaging)
+    )
 
 
 def _noise_at_medium_grey(imaging: Imaging) -> float:
