@@ -4,24 +4,45 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
-from nanotally.opencv import cv2
-
-FONTS = (
-    cv2.FONT_HERSHEY_SIMPLEX,
-    cv2.FONT_HERSHEY_DUPLEX,
-    cv2.FONT_HERSHEY_COMPLEX,
-    cv2.FONT_HERSHEY_TRIPLEX,
+from nanotally.generator.databars import draw_databar, overprint
+from nanotally.generator.scale import Mark, draw_mark, fit_scale, length_text
+from nanotally.generator.typesetting import (
+    PLOTTER,
+    ROMAN,
+    ROMAN_BOLD,
+    SANS,
+    SANS_BOLD,
+    SANS_NARROW,
+    SOFT_PX,
+    Box,
+    Face,
+    Grey,
+    Piece,
+    around,
+    legible_ink,
+    print_pieces,
+    set_line,
+    softened,
 )
-PLOTTED = 0.25
-"""Share of texts in a plotter's strokes, as some SEM software writes; the others are in a printer's sans serif."""
-CAPITALS = 0.7
-"""Height of a capital as a share of the font size."""
-Grey = NDArray[np.uint8]
+
+FACES = ((SANS, 0.22), (SANS_BOLD, 0.3), (SANS_NARROW, 0.05), (ROMAN, 0.14), (ROMAN_BOLD, 0.26), (PLOTTER, 0.03))
+"""Typefaces of published figures, each with its share."""
+OVERPRINTED = 0.2
+"""Share of the scales in the field that the instrument wrote there, with its settings."""
+PATCHED = 0.3
+"""Share of the lettering that stands on a patch of its own though it could be read without."""
+WORDLESS = 0.12
+"""Share of the scale bars whose length only the caption tells."""
+REMARKED = 0.15
+"""Share of the panel letters with a second text beside them or in the other corner."""
+LETTERS = (*"abcdefghiABCDEF", "I", "II", "III", "IV", "V")
+FORMS = ("{}", "({})", "{})")
+REMARKS = (
+    "PCL", "MOF-5", "SiO2", "Au@Ag", "Gd30", "30 °C", "400 °C", "122 mrad", "0 h", "24 h", "pH 7", "SEM", "TEM",
+    "50 mM", "1:2", "bare", "x = 0.3", "S-2", "PS", "Ag NCs",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,110 +60,105 @@ class Lettering:
     panel_letter: bool = False
 
 
-def print_on(image: Grey, bar_px: int, lettering: Lettering, rng: Generator) -> tuple[int, int, int, int]:
-    """Print on the image, in place; answers the field that is left, x1 y1 x2 y2 px."""
+def print_on(image: Grey, bar_px: int, lettering: Lettering, rng: Generator, *, nm_per_px: float) -> Box:
+    """Print on the image, in place.
+
+    Args:
+        image: (h, w) uint8.
+        bar_px: height of the databar; 0: there is none.
+        lettering: what is printed.
+        rng: of every choice.
+        nm_per_px: pixel size, which scales, magnification and width of the field are told from.
+
+    Returns:
+        The field that is left, half-open x1 y1 x2 y2 in pixels.
+    """
     examined = (0, 0, image.shape[1], image.shape[0])
     if bar_px:
-        examined = draw_databar(image, bar_px, rng)
+        examined = draw_databar(image, bar_px, rng, nm_per_px=nm_per_px)
     elif lettering.scale_bar:
-        draw_scale_bar(image, rng)
+        draw_scale_bar(image, rng, nm_per_px=nm_per_px)
     if lettering.panel_letter:
-        draw_panel_letter(image, rng)
+        draw_panel_letter(image[: examined[3]], rng)
     return examined
 
 
-def _write(image: Grey, text: str, at: tuple[int, int], *, height_px: float, ink: int, rng: Generator) -> int:
-    """Write `text` with its lower left corner at `at`, capitals `height_px` high; answers its width in pixels."""
-    bold = rng.uniform(1, 2.5)
-    if rng.random() < PLOTTED:
-        font = FONTS[rng.integers(len(FONTS))]
-        scale = height_px / 21
-        thickness = max(1, round(scale * bold))
-        cv2.putText(image, text, at, font, scale, ink, thickness, cv2.LINE_AA)
-        return int(cv2.getTextSize(text, font, scale, thickness)[0][0])
-    stroke = round((bold - 1) * height_px / 30)
-    face = ImageFont.load_default(max(round(height_px / CAPITALS), 6))
-    left, top, right, bottom = (round(edge) for edge in face.getbbox(text, anchor="ls", stroke_width=stroke))
-    drawn = Image.new("L", (right - left, bottom - top))
-    ImageDraw.Draw(drawn).text((-left, -top), text, fill=255, font=face, anchor="ls", stroke_width=stroke)
-    _ink(image, np.asarray(drawn), at[0], at[1] + top, ink)
-    return right
-
-
-def _ink(image: Grey, share: Grey, x: int, y: int, ink: int) -> None:
-    """Cover the image with ink where `share` (h, w) uint8 is 255, its upper left corner at `x`, `y`."""
-    y1, y2 = max(y, 0), min(y + share.shape[0], image.shape[0])
-    x1, x2 = max(x, 0), min(x + share.shape[1], image.shape[1])
-    if y2 <= y1 or x2 <= x1:
+def draw_scale_bar(image: Grey, rng: Generator, *, nm_per_px: float) -> None:
+    """Draw a scale bar along the lower edge, with its length or with all that the instrument was set to."""
+    if rng.random() < OVERPRINTED and overprint(image, rng, nm_per_px=nm_per_px):
         return
-    weight = share[y1 - y : y2 - y, x1 - x : x2 - x] / 255
-    part = image[y1:y2, x1:x2]
-    part[:] = np.rint(part * (1 - weight) + ink * weight)
-
-
-def _length_text(rng: Generator) -> str:
-    number = int(rng.choice([1, 2, 5, 10, 20, 50, 100, 200, 300, 500]))
-    return f"{number}{rng.choice(['', ' '])}{rng.choice(['nm', 'nm', 'um'])}"
-
-
-def draw_databar(image: Grey, height_px: int, rng: Generator) -> tuple[int, int, int, int]:
-    """Draw a databar over the lowest `height_px` rows; answers the field that is left, x1 y1 x2 y2 px."""
     height, width = image.shape
-    paper, ink = (0, 255) if rng.random() < 0.7 else (255, 0)
-    top = height - height_px
-    image[top:] = paper
-    if rng.random() < 0.4:
-        image[top : top + max(1, height_px // 30)] = ink
-    facts = [
-        f"{rng.integers(1, 31)}.00 kV", f"WD {rng.uniform(2, 15):.1f} mm", f"x{rng.integers(2, 300)} 000",
-        f"Signal A = {rng.choice(['SE2', 'InLens', 'BSE', 'TLD'])}", "SEM", f"spot {rng.uniform(2, 6):.1f}",
-    ]  # fmt: skip
-    x, letters = int(width * 0.02), height_px * rng.uniform(0.25, 0.45)
-    for fact in rng.permutation(facts):
-        if x > width * 0.65:
-            break
-        x += _write(image, str(fact), (x, height - int(height_px * 0.3)), height_px=letters, ink=ink, rng=rng) + int(
-            letters * 1.5
-        )
-    bar, y = int(width * rng.uniform(0.08, 0.25)), height - int(height_px * rng.uniform(0.3, 0.6))
-    x = width - bar - int(width * 0.04)
-    cv2.rectangle(image, (x, y), (x + bar, y + max(1, height_px // 20)), ink, -1)
-    _write(image, _length_text(rng), (x, y - 2), height_px=letters * 0.9, ink=ink, rng=rng)
-    return 0, 0, width, top
+    pieces = set_scale_bar(height, width, rng, nm_per_px=nm_per_px)
+    across = float(rng.choice([0.0, 0.5, 1.0], p=[0.2, 0.05, 0.75]))
+    _print_at(image, pieces, (across, 1.0), rng)
 
 
-def draw_scale_bar(image: Grey, rng: Generator) -> None:
-    """Draw a scale bar with its length along an edge of the picture, on a patch of its own or on the specimen."""
-    height, width = image.shape
-    letters = height * rng.uniform(0.03, 0.07)
-    bar, thick = int(width * rng.uniform(0.1, 0.35)), max(2, int(height * rng.uniform(0.005, 0.025)))
-    x = int(rng.uniform(0.03, 0.95) * (width - bar))
-    y = int(height * (rng.uniform(0.85, 0.95) if rng.random() < 0.85 else rng.uniform(0.1, 0.2)))
-    ink = 255 if rng.random() < 0.75 else 0
-    if rng.random() < 0.35:
-        pad = int(letters * 0.6)
-        patch = (
-            slice(max(0, int(y - letters * 1.6 - pad)), y + thick + pad),
-            slice(max(0, x - pad), x + bar + pad),
-        )
-        image[patch] = 255 - ink
-    cv2.rectangle(image, (x, y), (x + bar, y + thick), ink, -1)
-    at = (x + int(bar * rng.uniform(0, 0.3)), int(y - letters * 0.3))
-    _write(image, _length_text(rng), at, height_px=letters, ink=ink, rng=rng)
+def set_scale_bar(height: int, width: int, rng: Generator, *, nm_per_px: float) -> list[Piece]:
+    """A scale bar for a picture of that size in pixels, in most figures with its length above or below it."""
+    scale = fit_scale(nm_per_px, 0.08 * width, 0.35 * width, rng, firsts=(1, 2, 3, 5))
+    capital = max(_short(height, width) * rng.uniform(0.03, 0.065), 4.5)
+    if rng.random() < 0.07:
+        bar = draw_mark(Mark.ENDS, scale.length_px, max(round(0.8 * capital), 3), max(round(0.1 * capital), 1))
+    else:
+        bar = draw_mark(Mark.SOLID, scale.length_px, max(round(capital * rng.uniform(0.12, 0.5)), 1), 1)
+    if rng.random() < WORDLESS:
+        return [bar]
+    space, micro = "" if rng.random() < 0.3 else " ", "u" if rng.random() < 0.1 else "µ"
+    value = set_line(length_text(scale.length_nm, space=space, micro=micro), _face(rng), capital)
+    gap = max(round(capital * rng.uniform(0.2, 0.5)), 1)
+    x = (scale.length_px - value.cover.shape[1]) * float(rng.choice([0.5, 0.0, 1.0], p=[0.8, 0.1, 0.1]))
+    y = -gap - value.box[3] if rng.random() < 0.7 else bar.box[3] + gap - value.y
+    return [bar, value.moved(x, y)]
 
 
 def draw_panel_letter(image: Grey, rng: Generator) -> None:
-    """Draw a panel letter such as (b) in a corner, on a patch of its own or on the specimen."""
+    """Draw a panel letter such as (b) in an upper corner, sometimes with a second text."""
     height, width = image.shape
-    letter = str(rng.choice(list("abcdefghABCDEFGH")))
-    text = str(rng.choice([letter, f"({letter})", f"{letter})", f"{letter}{rng.integers(1, 9)}"]))
-    letters = height * rng.uniform(0.05, 0.11)
-    x = int(width * 0.02) if rng.random() < 0.8 else int(width * 0.85)
-    y = int(letters * 1.5) if rng.random() < 0.9 else int(height - letters * 0.5)
-    ink = 255 if rng.random() < 0.6 else 0
-    if rng.random() < 0.4:
-        image[
-            max(0, int(y - letters * 1.4)) : int(y + letters * 0.5),
-            max(0, x - 5) : int(x + letters * (len(text) + 0.3)),
-        ] = 255 - ink
-    _write(image, text, (x, y), height_px=letters, ink=ink, rng=rng)
+    words = FORMS[rng.integers(len(FORMS))].format(LETTERS[rng.integers(len(LETTERS))])
+    face, high = _face(rng), max(_short(height, width) * rng.uniform(0.04, 0.1), 7.0)
+    letter = set_line(words, face, high)
+    capital = min(high * high / letter.cover.shape[0], high)
+    pieces, across = [set_line(words, face, capital)], 0.0 if rng.random() < 0.85 else 1.0
+    if rng.random() < REMARKED:
+        remark = set_line(REMARKS[rng.integers(len(REMARKS))], face, capital * rng.uniform(0.7, 1))
+        fits = pieces[0].cover.shape[1] + remark.cover.shape[1] < 0.7 * width
+        if rng.random() < 0.5 and fits:
+            _print_at(image, [remark], (1 - across, 0.0), rng)
+        elif fits:
+            pieces.append(remark.moved(pieces[0].box[2] + 0.7 * capital + 2 * SOFT_PX, 0))
+    _print_at(image, pieces, (across, 0.0), rng)
+
+
+def _short(height: int, width: int) -> float:
+    """What lettering is sized by: the height, of a narrow picture less."""
+    return min(height, 1.2 * width)
+
+
+def _face(rng: Generator) -> Face:
+    return FACES[int(rng.choice(len(FACES), p=[share for _, share in FACES]))][0]
+
+
+def _print_at(image: Grey, pieces: list[Piece], where: tuple[float, float], rng: Generator) -> None:
+    """Print pieces near the place that shares of the free width and height tell, on the specimen or on a patch.
+
+    The ink is light on dark and dark on light. Nothing is printed where there is no room.
+    """
+    height, width = image.shape
+    short = _short(height, width)
+    x1, y1, x2, y2 = around(pieces)
+    patched = rng.random() < PATCHED
+    pad = max(round(short * rng.uniform(0.008, 0.02)), SOFT_PX)
+    edge = 0 if patched and rng.random() < 0.5 else round(short * rng.uniform(0, 0.03))
+    high, wide = y2 - y1 + 2 * pad, x2 - x1 + 2 * pad
+    free_x, free_y = width - wide - 2 * edge, height - high - 2 * edge
+    if min(free_x, free_y) < 0:
+        return
+    left, top = edge + round(where[0] * free_x), edge + round(where[1] * free_y)
+    ground = image[top : top + high, left : left + wide]
+    ink = None if patched else legible_ink(ground)
+    if ink is None:
+        ink = 0 if rng.random() < 0.6 else 255
+        ground[:] = 255 - ink
+    soft_px = max(min(rng.uniform(-0.4, 0.9), 0.05 * (y2 - y1)), 0.01)
+    moved = [softened(piece, soft_px).moved(left + pad - x1, top + pad - y1) for piece in pieces]
+    print_pieces(image, moved, ink)

@@ -83,7 +83,7 @@ def make_micrograph(
     recording = record(signal, specimen.imaging, rng)
     image = recording.image
     bare = image.copy()
-    examined = print_on(image, bar, specimen.lettering, rng)
+    examined = print_on(image, bar, specimen.lettering, rng, nm_per_px=specimen.nm_per_px)
     truth = truth_of(placed, hidden=image != bare, bar_px=bar, shift_px=recording.shift_px)
     truth = without_unseen(truth, recording.expected, recording.noise, clutter=recording.contrast * clutter)
     return SyntheticMicrograph(image, truth, stop, examined, specimen)

@@ -16,12 +16,16 @@ CAPITALS = 0.7
 """Height of a capital of the sans serif as a share of the font size."""
 PLOTTED = 21
 """Height of a capital of OpenCV's plotter fonts at scale 1, pixels."""
+FINEST = 3
+"""Width of the plotter's pen at least, in the pixels it draws on: below it small letters fade."""
 RISE, DROP = 1.4, 0.55
 """Room above and below the baseline, in capitals."""
 CONTRAST = 80
 """Grey levels between ink and ground where a letter can be read."""
-READABLE = 0.85
+READABLE = 0.93
 """Share of its ground from which ink must stand out."""
+SOFT_PX = 2
+"""What softening adds on every side."""
 Grey = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
@@ -47,9 +51,9 @@ class Face:
     pitch: float = 0.0
 
 
-SANS = Face(pen=0.012)
-SANS_BOLD = Face(pen=0.05)
-SANS_NARROW = Face(pen=0.012, width=0.88)
+SANS = Face()
+SANS_BOLD = Face(pen=0.045, width=1.05)
+SANS_NARROW = Face(width=0.88)
 ROMAN = Face(plotter=cv2.FONT_HERSHEY_COMPLEX, pen=0.045, stem=0.04, width=0.84, tracking=-0.04)
 ROMAN_BOLD = Face(plotter=cv2.FONT_HERSHEY_TRIPLEX, pen=0.045, stem=0.09, width=0.84, tracking=-0.03)
 TYPEWRITER = Face(plotter=cv2.FONT_HERSHEY_COMPLEX, pen=0.09, stem=0.05, pitch=1.0)
@@ -93,6 +97,12 @@ def block(height_px: int, width_px: int) -> Piece:
     return Piece(np.full((height_px, width_px), 255, np.uint8))
 
 
+def softened(piece: Piece, sigma_px: float) -> Piece:
+    """The same with soft edges, as lettering has them after the figure it stands in was resized."""
+    cover = cv2.GaussianBlur(np.pad(piece.cover, SOFT_PX), (0, 0), sigma_px)
+    return replace(piece, cover=np.asarray(cover, np.uint8)).moved(-SOFT_PX, -SOFT_PX)
+
+
 def set_line(text: str, face: Face, capital_px: float) -> Piece:
     """A line of text, its ink beginning at x 0 and its baseline at y 0.
 
@@ -101,7 +111,7 @@ def set_line(text: str, face: Face, capital_px: float) -> Piece:
         face: the typeface.
         capital_px: height of a capital.
     """
-    finer = 4 if capital_px < 16 else 2
+    finer = 4 if face.plotter is not None and capital_px < 16 else 2
     rise = ceil(RISE * capital_px)
     rows, high = rise + ceil(DROP * capital_px), capital_px * finer
     draw = _outlined if face.plotter is None else _plotted
@@ -127,10 +137,10 @@ def _outlined(text: str, face: Face, high: float, place: tuple[int, int]) -> Gre
     """Text of the sans serif, capitals `high` pixels; `place`: rows, and the row of the baseline."""
     font, pen = _sans_serif(max(round(high / CAPITALS), 1)), round(face.pen * high)
     latin = text.replace("µ", "u")
-    starts = [round(font.getlength(latin[:at])) + pen for at in range(len(text) + 1)]
-    canvas = Image.new("L", (starts[-1] + 2 * pen + round(high / 4), place[0]))
+    canvas = Image.new("L", (round(font.getlength(latin) + 3 * pen + high / 4), place[0]))
     ImageDraw.Draw(canvas).text((pen, place[1]), latin, fill=255, font=font, anchor="ls", stroke_width=pen)
-    return _with_micro(np.array(canvas), text, starts, high, place[1])
+    signs = [[pen + round(font.getlength(latin[: at + by])) for by in (0, 1)] for at in _micro(text)]
+    return _with_tails(np.array(canvas), signs, high, place[1])
 
 
 def _plotted(text: str, face: Face, high: float, place: tuple[int, int]) -> Grey:
@@ -141,7 +151,8 @@ def _plotted(text: str, face: Face, high: float, place: tuple[int, int]) -> Grey
         glyph = _glyph(letter, face, high, place)
         own = glyph.shape[1] - 2 * edge
         if face.pitch:
-            glyph = cv2.resize(glyph, (min(own, round(face.pitch * high)) + 2 * edge, place[0]))
+            columns = min(own, round(face.pitch * high)) + 2 * edge
+            glyph = np.asarray(cv2.resize(glyph, (columns, place[0])), np.uint8)
         starts.append(round(x + max(face.pitch * high - own, 0) / 2))
         glyphs.append(glyph)
         x += face.pitch * high or (own * (0.75 if letter == " " else 1) + face.tracking * high)
@@ -149,10 +160,11 @@ def _plotted(text: str, face: Face, high: float, place: tuple[int, int]) -> Grey
     for start, glyph in zip(starts, glyphs, strict=True):
         part = canvas[:, start - edge : start - edge + glyph.shape[1]]
         np.maximum(part, glyph[:, : part.shape[1]], out=part)
-    canvas = _with_micro(canvas, text, [*starts, round(x)], high, place[1])
+    starts.append(round(x))
+    canvas = _with_tails(canvas, [starts[at : at + 2] for at in _micro(text)], high, place[1])
     canvas = np.asarray(cv2.dilate(canvas, np.ones((1, 1 + round(face.stem * high)), np.uint8)), np.uint8)
-    soft = cv2.GaussianBlur(canvas, (0, 0), 0.04 * high)
-    return np.asarray(cv2.convertScaleAbs(np.maximum(soft.astype(np.float32) - 80, 0), alpha=3), np.uint8)
+    soft = np.maximum(cv2.GaussianBlur(canvas, (0, 0), 0.04 * high), 80) - 80
+    return np.asarray(cv2.convertScaleAbs(soft, alpha=3), np.uint8)
 
 
 def _glyph(letter: str, face: Face, high: float, place: tuple[int, int]) -> Grey:
@@ -164,19 +176,22 @@ def _glyph(letter: str, face: Face, high: float, place: tuple[int, int]) -> Grey
     edge = round(high / 4)
     advance = cv2.getTextSize(letter, face.plotter, scale, 1)[0][0]
     canvas = np.zeros((place[0], advance + 2 * edge), np.uint8)
-    corner, pen = (edge, place[1] - round(raised * high)), max(round(face.pen * high), 1)
+    corner, pen = (edge, place[1] - round(raised * high)), max(round(face.pen * high), FINEST)
     cv2.putText(canvas, letter, corner, face.plotter, scale, 255, pen, cv2.LINE_AA)
     return canvas
 
 
-def _with_micro(canvas: Grey, text: str, starts: list[int], high: float, baseline: int) -> Grey:
+def _micro(text: str) -> list[int]:
+    return [at for at, letter in enumerate(text) if letter == "µ"]
+
+
+def _with_tails(canvas: Grey, signs: list[list[int]], high: float, baseline: int) -> Grey:
     """No font here has the sign for micro: the left stem of a u is drawn on below the baseline."""
-    for at, letter in enumerate(text):
-        if letter == "µ":
-            sign = canvas[:, starts[at] : starts[at + 1]]
-            row = baseline - round(0.35 * high)
-            stem = np.flatnonzero(np.diff(np.pad(sign[row] > 127, 1).astype(np.int8)))[:2]
-            sign[row : baseline + round(0.3 * high), slice(*stem)] = 255
+    row = baseline - round(0.35 * high)
+    for left, right in signs:
+        sign = canvas[:, left:right]
+        stem = np.flatnonzero(np.diff(np.pad(sign[row] > 127, 1).astype(np.int8)))[:2]
+        sign[row : baseline + round(0.3 * high), slice(*stem)] = 255
     return canvas
 
 

@@ -110,9 +110,9 @@ def area(xyxy: ArrayLike) -> NDArray[np.float32]:
 def intersection(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:
     """Area in square pixels that each box of `a` (n, 4) shares with each of `b` (m, 4): (n, m) float32."""
     a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    return np.asarray(np.prod(np.clip(high - low, 0, None), axis=2), np.float32)
+    width = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
+    height = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
+    return np.asarray(np.maximum(width, 0) * np.maximum(height, 0), np.float32)
 
 
 def iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float32]:

@@ -151,7 +151,7 @@ def test_in_transmission_a_flat_cube_is_even_and_a_tilted_one_darkest_where_thic
     tilted = cube(edge, Habit(roundness=0, tilt_rad=1.5), material, random(seed))
     rotation, _ = turned(None, 1.5, random(seed))
     # Through the middle the way is as long as the face that the beam enters by is inclined.
-    middle = tilted.signal[len(tilted.signal) // 2, len(tilted.signal) // 2]
+    middle = tilted.signal[tilted.signal.shape[0] // 2, tilted.signal.shape[1] // 2]
     assert -np.log(middle) / absorption == pytest.approx(1 / np.abs(rotation[2]).max(), abs=0.1)
     assert tilted.signal[tilted.mask].min() >= 0.99 * np.exp(-absorption * np.sqrt(3))
 

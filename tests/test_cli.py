@@ -10,7 +10,10 @@ def nanotally(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "nanotally", *words], capture_output=True, text=True, check=False)
 
 
-VERBS = ("demo", "detect", "evaluate", "generate", "simulate", "templates", "dataset", "train", "export", "import-darknet", "run", "log")
+VERBS = (
+    "demo", "detect", "evaluate", "generate", "simulate", "templates", "dataset", "train", "export", "import-darknet",
+    "run", "log",
+)  # fmt: skip
 
 
 def test_without_a_verb_the_verbs_are_listed() -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from judged import image, square
 from oracle import oracle_bundle
 
 from nanotally.detections import Detections
-from nanotally.trainer.evaluate import Judged, average_precision, best_thresholds, evaluate, figures
+from nanotally.trainer.evaluate import Judged, average_precision, best_thresholds, evaluate, figures, text
 
 TRUTH = Detections(np.float32([[0, 0, 10, 10], [20, 0, 30, 10], [50, 50, 70, 70]]), class_id=np.uint16([0, 0, 1]))
 
@@ -72,6 +73,47 @@ def test_thresholds_are_where_f1_is_best() -> None:
     }
 
 
+def test_difficult_labels_are_neither_rewarded_nor_blamed() -> None:
+    """Found, found in another class, or missed: no figure moves, but for the two that tell of them."""
+    easy = [square(0), (square(20), 1)]
+    answer = [(square(0), 0.9, 0), (square(20, side=9), 0.8, 1), (square(80), 0.7, 1)]
+    plain = evaluate([image(easy, answer)], oracle_bundle())
+    hard = [(square(40), 0), (square(60), 1)]
+    for extra in ([], [(square(40), 0.95, 0), (square(60), 0.99, 0), (square(61), 0.6, 1)]):
+        told = evaluate([image([*easy, *hard], [*answer, *extra], difficult=[2, 3])], oracle_bundle())
+        same = figures(plain) | {"difficult": 2, "correct_unlabelled": 2 if extra else 0}
+        excused = (
+            "darknet",
+            "parts",
+        )  # darknet excuses the same class only; how many particles there are is no verdict
+        assert {k: v for k, v in figures(told).items() if k not in excused} == {
+            k: v for k, v in same.items() if k not in excused
+        }
+        assert told.parts["particle size"] == plain.parts["particle size"]
+
+
+def test_figures_of_the_paper_worked_out_by_hand() -> None:
+    one = image([square(0), square(20), square(40), square(60)], [(square(0, side=12), 0.9), (square(80), 0.8)])
+    empty = image([], [(square(0), 0.9)], name="b.png")
+    result = evaluate([one, empty], oracle_bundle())
+    assert result.pct_correct == 25
+    assert result.mean_iou_tp == pytest.approx(100 / 144)
+    assert result.darknet.average_iou == pytest.approx(100 / 144 / 3)
+    assert (result.total.found, result.total.false, result.total.f1) == (1, 2, pytest.approx(2 / 7))
+    assert (result.counts.error, result.counts.bias) == (0.5, -0.25)
+    assert (result.counts.empty_images, result.counts.found_on_empty) == (1, 1)
+    assert result.size_error == pytest.approx(0.2)
+    assert result.size_bias == pytest.approx(0.2)
+
+
+def test_the_quirks_of_cartuchos_script_come_only_when_asked_for() -> None:
+    crowd = [image([square(0), square(2)], [(square(0), 0.9), (square(0.5), 0.8)])]
+    clean, strict = (evaluate(crowd, oracle_bundle(), strict_cartucho=quirks) for quirks in (False, True))
+    assert (clean.voc.mean, strict.voc.mean) == (1, 0.5)
+    assert "VOC 2012" in text(clean)
+    assert "Cartucho" in text(strict)
+
+
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "nanotally", *words], capture_output=True, text=True, check=False)
 
@@ -81,14 +123,19 @@ def test_the_default_bundle_is_evaluated_on_a_set_it_never_saw(tmp_path: Path) -
     order = "--count 3 --size 640x480 --seed 7 --mode paper --max-particles 40"
     generated = run("generate", "--out", str(made), *order.split())
     assert generated.returncode == 0, generated.stderr
-    told = run("evaluate", "default", str(made), "--json")
+    report = tmp_path / "report"
+    told = run("evaluate", "default", "default", str(made), "--json", "--border-difficult", "--report", str(report))
     assert told.returncode == 0, told.stderr
-    result = json.loads(told.stdout)
+    result, same = json.loads(told.stdout)
+    assert result == same
+    assert result["difficult"] > 0
+    assert "Checkpoints" in (report / "index.html").read_text()
     assert result["images"] == 3
     assert result["map50"] > 0.8
     assert result["found_any_class"] > 0.9
     shown = run("evaluate", "default", str(made))
     assert "quasi_sphere" in shown.stdout
+    assert "share of contact" in shown.stdout
 
 
 @pytest.mark.parametrize(

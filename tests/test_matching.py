@@ -37,3 +37,22 @@ def test_a_taken_label_leaves_the_next_best_free_one() -> None:
 def test_empty_sides() -> None:
     assert match(Detections.empty(), TRUTH).found.tolist() == [False, False]
     assert match(TRUTH, Detections.empty()).truth_of.tolist() == [-1, -1]
+
+
+def test_a_difficult_label_takes_what_no_other_label_takes_as_often_as_it_is_found() -> None:
+    truth = Detections(np.float32([[0, 0, 10, 10], [3, 0, 13, 10]]))
+    found = Detections(np.float32([[2, 0, 12, 10], [3, 0, 13, 10], [3, 1, 13, 10], [50, 0, 60, 10]]))
+    matches = match(found, truth, difficult=np.array([False, True]))
+    assert matches.truth_of.tolist() == [0, 1, 1, -1]
+    assert matches.right.tolist() == [True, False, False, False]
+    assert matches.ignored.tolist() == [False, True, True, False]
+    assert matches.false.tolist() == [False, False, False, True]
+    assert matches.found.tolist() == [True, True]
+
+
+def test_a_difficult_label_excuses_every_class_but_is_found_by_its_own_only() -> None:
+    difficult = np.array([True, True])
+    other = Detections(TRUTH.xyxy[:1], class_id=1 - TRUTH.class_id[:1])
+    matches = match(other, TRUTH, difficult=difficult)
+    assert (matches.ignored.tolist(), matches.found.tolist()) == ([True], [False, False])
+    assert match(TRUTH, TRUTH, difficult=difficult).found.tolist() == [True, True]

@@ -114,7 +114,7 @@ def dense(lettering: Lettering) -> Specimen:
 
 
 def test_what_the_lettering_covers_is_not_labelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(image: np.ndarray, rng: np.random.Generator) -> None:
+    def write(image: np.ndarray, rng: np.random.Generator, *, nm_per_px: float) -> None:
         image[40:60] = 255 - image[40:60]
 
     monkeypatch.setattr(annotation, "draw_scale_bar", write)
@@ -125,7 +125,9 @@ def test_what_the_lettering_covers_is_not_labelled(monkeypatch: pytest.MonkeyPat
 
 
 def test_no_label_reaches_into_a_databar_that_looks_like_the_specimen(monkeypatch: pytest.MonkeyPatch) -> None:
-    def draw_nothing(image: np.ndarray, height_px: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    def draw_nothing(
+        image: np.ndarray, height_px: int, rng: np.random.Generator, *, nm_per_px: float
+    ) -> tuple[int, int, int, int]:
         return 0, 0, image.shape[1], image.shape[0] - height_px
 
     monkeypatch.setattr(annotation, "draw_databar", draw_nothing)

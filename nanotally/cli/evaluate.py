@@ -1,4 +1,4 @@
-"""`nanotally evaluate`: how good a bundle is on a labelled set."""
+"""`nanotally evaluate`: how good bundles are on a labelled set."""
 
 from __future__ import annotations
 
@@ -14,45 +14,47 @@ from nanotally.cli.progress import progress
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Bundle folder, or `default`.")],
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Bundle folders, or `default`.")],
     dataset: Annotated[Path, typer.Argument(help="Folder with images/, labels/ (YOLO) and classes.txt.")],
     *,
     engine: Annotated[str, typer.Option(help="auto or openvino.")] = "auto",
     scale: Annotated[float, typer.Option(help="Network pixels per image pixel at the finest level.")] = 1.0,
+    border_difficult: Annotated[
+        bool, typer.Option("--border-difficult", help="Neither ask for particles that the border cuts, nor mind them.")
+    ] = False,
+    strict_cartucho: Annotated[
+        bool, typer.Option("--strict-cartucho", help="mAP with all the quirks of Cartucho's script.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Folder to write index.html into, a page with pictures.")] = None,
 ) -> None:
     """Find particles in a labelled set and say what was found, missed and invented."""
     from nanotally.bundle import load_bundle
     from nanotally.labels import read_dataset
     from nanotally.trainer import evaluate as trainer
 
-    bundle = load_bundle(None if model == "default" else model)
+    bundles = [load_bundle(None if model == "default" else model) for model in models]
     labelled = read_dataset(dataset)
-    pictures = progress(trainer.pictures_of(labelled), "evaluating", len(labelled.samples))
-    judged = trainer.judge(bundle, pictures, engine=engine, scale=scale)
-    result = trainer.evaluate(judged, bundle, unlabelled=len(labelled.unlabelled))
+    trials = []
+    for bundle in bundles:
+        name = bundle.manifest.name
+        pictures = trainer.pictures_of(labelled, border_difficult=border_difficult)
+        shown = progress(pictures, f"evaluating {name}", len(labelled.samples))
+        judged = trainer.judge(bundle, shown, engine=engine, scale=scale)
+        result = trainer.evaluate(judged, bundle, unlabelled=len(labelled.unlabelled), strict_cartucho=strict_cartucho)
+        trials.append(trainer.Trial(bundle, judged, result))
+        if not as_json:
+            print(f"{name} on {dataset}: {result.images} images")
+            if result.unlabelled:
+                print(f"  {result.unlabelled} images have no label file and were left out")
+            print(trainer.text(result), flush=True)
     if as_json:
-        facts = {"model": bundle.manifest.name, "sha256": bundle.manifest.sha256, "dataset": str(dataset)}
-        print(json.dumps(facts | trainer.figures(result), indent=2))
-        return
-    print(f"{bundle.manifest.name} on {dataset}: {result.images} images")
-    if result.unlabelled:
-        print(f"  {result.unlabelled} images have no label file and were left out")
-    print(
-        f"  {'class':<14}{'labelled':>9}{'found':>7}{'missed':>8}{'false':>7}{'recall':>8}{'precision':>11}{'AP50':>7}"
-    )
-    for name, score in result.classes.items():
-        missed = score.labelled - score.found
-        print(
-            f"  {name:<14}{score.labelled:>9}{score.found:>7}{missed:>8}{score.false:>7}"
-            f"{_share(score.recall):>8}{_share(score.precision):>11}{_share(score.ap50):>7}"
-        )
-    print(
-        f"  mAP50 {_share(result.map50)}, mAP50-95 {_share(result.map50_95)}, found whatever the class "
-        f"{_share(result.found_any_class)}, mean IoU of the found {_share(result.mean_iou_tp)}, "
-        f"mean error of the count {_share(result.count_error)}"
-    )
-
-
-def _share(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"  # noqa: PLR0124 - nan is not itself
+        told = [
+            {"model": own.bundle.manifest.name, "sha256": own.bundle.manifest.sha256, "dataset": str(dataset)}
+            | trainer.figures(own.evaluation)
+            for own in trials
+        ]
+        print(json.dumps(told[0] if len(told) == 1 else told, indent=2))
+    if report is not None:
+        page = trainer.write_report(report, trials, dataset=str(dataset))
+        typer.echo(f"report: {page}", err=as_json)
