@@ -47,7 +47,7 @@ class Order:
     recipe: str = "sem"
     backgrounds: str | None = None
     count: int = 10
-    max_particles: int = 60
+    max_particles: int = 500
     width: int = 1280
     height: int = 960
     seed: int = 0

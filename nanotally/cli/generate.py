@@ -20,7 +20,7 @@ from nanotally.errors import UsageError
 if TYPE_CHECKING:
     from nanotally.generator.orders import Picture
 
-SHAPES, COUNT, MOST, SIZE, RECIPE = "cube,quasi_sphere", 10, 60, "1280x960", "sem"
+SHAPES, COUNT, MOST, SIZE, RECIPE = "cube,quasi_sphere", 10, 500, "1280x960", "sem"
 
 
 def _names(text: str) -> tuple[str, ...]:
