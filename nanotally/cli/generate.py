@@ -76,31 +76,20 @@ def generate(
                 f"--preset {preset} is a whole order; only --real, --seed, --labels and --preview go with it"
             )
         facts, pictures, count = _preset(preset, seed, real)
+    elif real is not None:
+        raise UsageError("--real goes with --preset A or --preset B")
     else:
-        if real is not None:
-            raise UsageError("--real goes with --preset A or --preset B")
+        width, height = _size(size)
         order = Order(
-            pattern=str(pattern) if pattern else None,
-            classes=_names(shapes),
-            mode=mode or ("paper" if pattern else "sem"),
-            recipe=recipe,
-            backgrounds=str(backgrounds) if backgrounds else None,
-            count=count,
-            max_particles=max_particles,
-            width=_size(size)[0],
-            height=_size(size)[1],
-            seed=seed,
-        )
-        facts, pictures = (
-            asdict(order),
-            make_all(order, workers=workers if workers is not None else os.cpu_count() or 1),
-        )
+            pattern=str(pattern) if pattern else None, classes=_names(shapes), recipe=recipe,
+            mode=mode or ("paper" if pattern else "sem"), backgrounds=str(backgrounds) if backgrounds else None,
+            count=count, max_particles=max_particles, width=width, height=height, seed=seed,
+        )  # fmt: skip
+        facts, pictures = asdict(order), make_all(order, workers=(os.cpu_count() or 1) if workers is None else workers)
     totals = write_set(facts, progress(pictures, "micrographs", count), out, _names(labels), preview=preview)
-    if as_json:
-        print(json.dumps({"out": str(out), "seed": seed, **totals}))
-    else:
-        particles = ", ".join(f"{n} {name}" for name, n in totals.items() if name != "images")
-        print(f"{out}: {totals['images']} images, {particles}; seed {seed}")
+    particles = ", ".join(f"{n} {name}" for name, n in totals.items() if name != "images")
+    told = f"{out}: {totals['images']} images, {particles}; seed {seed}"
+    print(json.dumps({"out": str(out), "seed": seed, **totals}) if as_json else told)
 
 
 def _size(text: str) -> tuple[int, int]:
