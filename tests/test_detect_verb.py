@@ -43,7 +43,8 @@ def test_all_formats_hold_the_same_particles(micrographs: Path, tmp_path: Path) 
         )
         np.testing.assert_allclose(coco[image["image"]].detections.xyxy, boxes, atol=0.02)
         voc = read_voc(tmp_path / "voc" / f"{stem}.xml").detections
-        np.testing.assert_allclose(voc.xyxy, boxes, atol=1.01)
+        at_the_border = (voc.xyxy == 0) & (boxes < 1.51)  # VOC's 1 is the border, see nanotally/labels/voc.py
+        np.testing.assert_allclose(voc.xyxy, np.where(at_the_border, 0, boxes), atol=0.51)
         yolo = read_yolo(tmp_path / "yolo" / f"{stem}.txt", image="", width=640, height=480, classes=CLASSES).detections
         np.testing.assert_allclose(yolo.xyxy, boxes, atol=0.02)
         drawn = cv2.imread(str(tmp_path / "overlay" / f"{stem}.png"))
