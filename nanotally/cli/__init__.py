@@ -25,7 +25,20 @@ def nanotally() -> None:
 def main() -> None:
     """Entry point of the `nanotally` command. Exit code 0 done, 1 a fault in the work, 2 wrong usage."""
     try:
-        from nanotally.cli import darknet, demo, detect, evaluate, generate, log, run, simulate, templates, train  # noqa: F401 - each adds its verbs
+        from nanotally.cli import (  # noqa: F401 - each adds its verbs
+            darknet,
+            dataset,
+            demo,
+            detect,
+            evaluate,
+            export,
+            generate,
+            log,
+            run,
+            simulate,
+            templates,
+            train,
+        )
 
         app()
     except NanotallyError as error:
