@@ -91,7 +91,7 @@ def test_the_glow_of_an_edge_decays_over_its_width(width: float) -> None:
 @given(slope=st.floats(0, 1.3), gain=shares, way=st.floats(0, 6.28), detector=st.floats(0, 6.28))
 def test_a_face_shines_as_its_tilt_and_the_detector_say(slope: float, gain: float, way: float, detector: float) -> None:
     normal = np.array([np.sin(slope) * np.cos(way), np.sin(slope) * np.sin(way), np.cos(slope)])
-    shone = lit(normal, Material(tilt_gain=gain, side_gain=0.2, side_rad=detector))
+    shone = lit(*normal.T, Material(tilt_gain=gain, side_gain=0.2, side_rad=detector))
     steep = 1 / max(np.cos(slope), STEEPEST) - 1
     assert shone == pytest.approx(1 + gain * steep + 0.2 * np.sin(slope) * np.cos(way - detector))
 

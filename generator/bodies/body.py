@@ -26,6 +26,8 @@ DEEPEST = 0.1
 """What the deepest dent of a rough surface keeps of its signal."""
 FINEST_GRAIN_PX = 0.7
 """Standard deviation of the finest texture that pixels can show."""
+SOBEL = np.outer([1, 2, 1], [-1, 0, 1]) / 8
+"""Rise of a picture towards larger x, a pixel."""
 SMALLEST_TEXTURE_PX = 10
 """Size below which the texture of a surface is not resolved, and not drawn."""
 
@@ -118,13 +120,14 @@ def grid(reach_x_px: float, reach_y_px: float, rng: Generator) -> tuple[Image, I
     return (axes[0] - shift_x)[None, :], (axes[1] - shift_y)[:, None]
 
 
-def lit(normals: NDArray[np.floating], material: Material) -> NDArray[np.floating]:
-    """Signal of faces with the unit normals (..., 3), z towards the beam, before edge brightening."""
-    cosine = np.maximum(normals[..., 2], STEEPEST)
+def lit(
+    x: NDArray[np.floating], y: NDArray[np.floating], z: NDArray[np.floating], material: Material
+) -> NDArray[np.floating]:
+    """Signal of faces with the unit normals (x, y, z), z towards the beam, before edge brightening."""
     # Cosines of Python, here and in the other bodies: those of NumPy would turn every picture into float64.
-    side = normals[..., 0] * math.cos(material.side_rad) + normals[..., 1] * math.sin(material.side_rad)
-    lighted: NDArray[np.floating] = 1 + material.tilt_gain * (1 / cosine - 1) + material.side_gain * side
-    return lighted
+    side = x * math.cos(material.side_rad) + y * math.sin(material.side_rad)
+    lighted: NDArray[np.floating] = 1 + material.tilt_gain * (1 / np.maximum(z, STEEPEST) - 1)
+    return lighted + material.side_gain * side
 
 
 def finish(
@@ -163,10 +166,9 @@ def finish(
 
 def _facing(inside: Image, material: Material) -> Image:
     """How much of the edge signal is seen: more on the detector's side, less on the other; (h, w), 1 on average."""
-    rises_x = cv2.Sobel(inside, cv2.CV_32F, 1, 0, scale=1 / 8)
-    rises_y = cv2.Sobel(inside, cv2.CV_32F, 0, 1, scale=1 / 8)
-    outwards = rises_x * -math.cos(material.side_rad) + rises_y * -math.sin(material.side_rad)
-    return np.asarray(np.maximum(1 + 2 * np.float32(material.side_gain) * outwards, 0), np.float32)
+    towards = math.cos(material.side_rad) * SOBEL + math.sin(material.side_rad) * SOBEL.T
+    outwards = cv2.filter2D(inside, cv2.CV_32F, -2 * material.side_gain * towards)
+    return np.asarray(np.maximum(1 + outwards, 0), np.float32)
 
 
 def coverage(inside: Image) -> Image:

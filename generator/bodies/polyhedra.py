@@ -33,6 +33,8 @@ ARC_PX = 0.3
 """Radius below which the corner between two sides is as good as its arc."""
 FEWEST_FACETS = 12
 """Faces below which a body would be no quasi-sphere."""
+UNSEEN_PX = -1.0
+"""Distance into a contour below which no pixel shows anything of the body."""
 AXES = np.vstack([np.eye(3), -np.eye(3)])
 DIAGONALS = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]) / np.sqrt(3)
 
@@ -94,14 +96,27 @@ def inside_hull(x: Image, y: Image, corners: Points, radius_px: float) -> Image:
         np.minimum(nearest, nx * x + (ny * y - offset), out=nearest)
     if radius_px > ARC_PX:
         # Outside, the distance to a corner is longer than that to its sides; it matters within the radius only.
-        near = np.nonzero((nearest < 0) & (nearest > -radius_px - 1))
-        at = np.stack([np.broadcast_to(x, nearest.shape)[near], np.broadcast_to(y, nearest.shape)[near]], axis=1)
-        reach = at @ along.T - (hull * along).sum(axis=1)  # (pixels, sides): how far along each side, from its start
-        past = reach - np.clip(reach, 0, lengths)
-        depth = at @ inwards.T - offsets
-        nearest[near] = -np.sqrt((depth**2 + past**2).min(axis=1))
+        near = (nearest < 0) & (nearest > -radius_px - 1)
+        at = _chosen(x, y, near)
+        reach = _affine(along, -(hull * along).sum(axis=1), at)  # (sides, pixels): how far along each, from its start
+        past = reach - np.clip(reach, 0, lengths[:, None].astype(np.float32))
+        nearest[near] = -np.sqrt((_affine(inwards, -offsets, at) ** 2 + past**2).min(axis=0))
     nearest += np.float32(radius_px)
     return nearest
+
+
+def _chosen(x: Image, y: Image, chosen: NDArray[np.bool_]) -> Image:
+    """Coordinates (2, pixels) of the chosen pixels."""
+    field = np.empty((2, *chosen.shape), np.float32)
+    field[0], field[1] = x, y
+    return field[:, chosen]
+
+
+def _affine(slopes: Points, base: Points, at: Image) -> Image:
+    """Values (n, pixels) of n functions `slopes` (n, 2) and `base` (n,) at the coordinates `at` (2, pixels)."""
+    values: Image = slopes.astype(np.float32) @ at
+    values += base.astype(np.float32)[:, None]
+    return values
 
 
 def solid(
@@ -127,41 +142,43 @@ def solid(
     if concavity:
         x, y = _drawn_in(x, y, turn_rad, concavity, size_px / 2)
     inside = inside_hull(x, y, corners[:, :2], radius_px)
+    seen = inside > UNSEEN_PX
+    at = _chosen(x, y, seen)
     upper = normals[:, 2] > 1e-3
-    heights = _planes(x, y, normals[upper], offsets[upper])
-    top = heights.min(axis=0)
+    heights = _planes(at, normals[upper], offsets[upper])
+    relative, depth = np.zeros_like(inside), inside
     if material.absorption:
         lower = normals[:, 2] < -1e-3
-        relative = (top - _planes(x, y, normals[lower], offsets[lower]).max(axis=0)) / np.float32(size_px)
-        signal = finish(np.clip(relative, 0, None), inside, inside, material, rng, size_px=size_px)
+        path = heights.min(axis=0) - _planes(at, normals[lower], offsets[lower]).max(axis=0)
+        relative[seen] = np.clip(path / np.float32(size_px), 0, None)
     else:
-        relative, ridge = _faces(heights, top, normals[upper], radius_px, material)
-        signal = finish(relative, np.minimum(ridge, inside), inside, material, rng, size_px=size_px)
+        depth = inside.copy()
+        relative[seen], ridge = _faces(heights, normals[upper], radius_px, material)
+        depth[seen] = np.minimum(depth[seen], ridge)
+    signal = finish(relative, depth, inside, material, rng, size_px=size_px)
     return Sprite(signal, coverage(inside), class_id, size_px, turn_rad)
 
 
-def _planes(x: Image, y: Image, normals: Points, offsets: Points) -> Image:
-    """Heights (n, h, w) of planes over the pixels."""
-    slope = (-normals[:, :2] / normals[:, 2:]).astype(np.float32)
-    base = (offsets / normals[:, 2]).astype(np.float32)
-    return np.asarray(slope[:, 0, None, None] * x + slope[:, 1, None, None] * y + base[:, None, None], np.float32)
+def _planes(at: Image, normals: Points, offsets: Points) -> Image:
+    """Heights (n, pixels) of planes over the coordinates `at` (2, pixels)."""
+    return _affine(-normals[:, :2] / normals[:, 2:], offsets / normals[:, 2], at)
 
 
-def _faces(heights: Image, top: Image, normals: Points, radius_px: float, material: Material) -> tuple[Image, Image]:
-    """Signal (h, w) of the faces, blended over rounded edges, and the distance (h, w) to the nearest ridge, pixels."""
-    light = lit(normals, material).astype(np.float32)
+def _faces(heights: Image, normals: Points, radius_px: float, material: Material) -> tuple[Image, Image]:
+    """Signal (pixels,) of the faces, blended over rounded edges, and the distance (pixels,) to a ridge, pixels."""
+    light = lit(normals[:, 0], normals[:, 1], normals[:, 2], material).astype(np.float32)
     if len(normals) == 1:
-        return np.full_like(top, light[0]), np.full_like(top, np.inf)
+        return np.full_like(heights[0], light[0]), np.full_like(heights[0], np.inf)
     slope = -normals[:, :2] / normals[:, 2:]
-    steepness = np.hypot(*(slope[:, None] - slope[None]).transpose(2, 0, 1)).astype(np.float32)
+    steepness = np.hypot(*(slope[:, None] - slope[None]).transpose(2, 0, 1))
+    rises = (1 / np.maximum(steepness, 1e-6)).astype(np.float32)
     highest = heights.argmin(axis=0)
-    away = (heights - top) / np.maximum(steepness[:, highest], 1e-6)  # (n, h, w): how far each face begins
-    own = np.arange(len(normals))[:, None, None] == highest
-    ridge = np.where(own, np.float32(np.inf), away).min(axis=0)
+    away = (heights - heights.min(axis=0)) * rises[:, highest]  # (n, pixels): how far each face begins
+    ridge = np.where(np.arange(len(normals))[:, None] == highest, np.float32(np.inf), away).min(axis=0)
     if radius_px < 1:
         return light[highest], ridge
-    weight = np.exp(away / np.float32(-radius_px / 2))
-    return np.asarray((weight * light[:, None, None]).sum(axis=0) / weight.sum(axis=0), np.float32), ridge
+    weight = np.exp(away * np.float32(-2 / radius_px))
+    return np.asarray(light @ weight / weight.sum(axis=0), np.float32), ridge
 
 
 def _drawn_in(x: Image, y: Image, turn_rad: float, concavity: float, half_px: float) -> tuple[Image, Image]:

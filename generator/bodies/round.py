@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from nanotally.generator.bodies.body import QUASI_SPHERE, Habit, Image, Material, Sprite, coverage, finish, grid, lit
+from nanotally.opencv import cv2
 
 ANGLES = 1024
 """Steps of a full turn in which a contour is worked out."""
@@ -37,10 +38,10 @@ def rounded(
     x, y = grid(reach, reach, rng)
     cosine, sine = math.cos(turn), math.sin(turn)
     along, across = (x * cosine + y * sine) / stretch, (y * cosine - x * sine) * stretch
-    distance = np.hypot(along, across)
+    distance, angle = cv2.cartToPolar(along, across)
     contour: Image | float = radius
     if habit.irregularity:
-        steps = (np.arctan2(across, along) * np.float32(ANGLES / (2 * math.pi))).astype(np.intp)
+        steps = (angle * np.float32(ANGLES / (2 * math.pi))).astype(np.intp) % ANGLES
         contour = (radius * _waves(habit.irregularity, rng))[steps]
     inside = np.asarray(contour - distance, np.float32)
     share = np.clip(distance / contour, 0, 1)
@@ -49,8 +50,7 @@ def rounded(
         relative = height
     else:
         towards = share / np.maximum(distance, 1e-6)
-        normals = np.stack([np.broadcast_to(x, share.shape) * towards, y * towards, height], axis=-1)
-        relative = lit(normals, material)
+        relative = lit(x * towards, y * towards, height, material)
     if habit.shell:
         core = coverage(inside - habit.shell * radius)
         relative = relative * (material.shell_level + (1 - material.shell_level) * core)
