@@ -50,6 +50,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "habit.roundness": CUBES,
     "habit.truncation": CUBES | {"habit.tilt_rad": 1.0},
     "habit.concavity": CUBES,
+    "habit.oblong": CUBES,
     "habit.tilt_rad": CUBES,
     "habit.irregularity": SPHERES,
     "habit.elongation": SPHERES,

@@ -21,6 +21,7 @@ habits = st.builds(
     roundness=st.floats(0, 0.9),
     truncation=shares,
     concavity=st.floats(0, 0.3),
+    oblong=st.floats(1, 3),
     tilt_rad=st.floats(0, 1.5),
     irregularity=st.floats(0, 0.1),
     elongation=st.floats(1, 3),

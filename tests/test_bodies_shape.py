@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nanotally.generator.bodies import CUBE, OTHERS, QUASI_SPHERE, Draw, Habit, Material, Sprite, quasi_sphere
-from nanotally.generator.bodies.polyhedra import FEWEST_FACETS, cube, turned
+from nanotally.generator.bodies.polyhedra import FEWEST_FACETS, cube
+from nanotally.generator.bodies.solid import turned
 from nanotally.opencv import cv2
 
 DIRECTIONS = np.arange(1440) * 2 * np.pi / 1440
@@ -136,6 +137,23 @@ def test_concavity_draws_the_sides_in_and_leaves_the_corners_in_place(edge: floa
     # Each of the four sides loses what lies above a parabola: two thirds of its length by its depth.
     assert anyhow.alpha.sum() == pytest.approx(edge**2 * (1 - 4 / 3 * concavity), rel=0.02)
     assert upright.size_px == anyhow.size_px == edge
+
+
+@settings(max_examples=40)
+@given(edge=edges, oblong=st.floats(1, 3), seed=seeds)
+def test_an_oblong_cube_is_a_block_within_its_ratio(edge: float, oblong: float, seed: int) -> None:
+    block = cube(edge, Habit(roundness=0, tilt_rad=0, oblong=oblong), PLAIN, random(seed), turn_rad=0.0)
+    short, long = sorted(float(block.alpha.sum(axis).max()) for axis in (0, 1))
+    third = edge**3 / (short * long)
+    assert max(short, long, third) / min(short, long, third) < oblong * 1.02
+    assert block.alpha.sum() == pytest.approx(short * long, rel=0.01)
+    assert block.size_px == edge
+
+
+def test_blocks_differ() -> None:
+    habit = Habit(roundness=0, tilt_rad=0, oblong=1.8)
+    sides = [cube(50, habit, PLAIN, random(seed), turn_rad=0.0).alpha.sum(0).max() for seed in range(20)]
+    assert np.ptp(sides) > 10
 
 
 @settings(max_examples=30)

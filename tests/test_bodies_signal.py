@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from nanotally.generator.bodies import DRAW, OTHERS, Habit, Material, Sprite, quasi_sphere
 from nanotally.generator.bodies.body import SMALLEST_TEXTURE_PX, STEEPEST, lit
-from nanotally.generator.bodies.polyhedra import FEWEST_FACETS, cube, turned
+from nanotally.generator.bodies.polyhedra import FEWEST_FACETS, cube
+from nanotally.generator.bodies.solid import turned
 from nanotally.opencv import cv2
 
 materials = st.builds(

@@ -40,6 +40,7 @@ class Habit:
         roundness: radius of a cube's edges as a share of half its edge length, 0 to 0.9.
         truncation: how much of a cube's corners is cut off, 0 to 1 (1: a cuboctahedron).
         concavity: how far the sides of a cube are drawn in, as a share of half its edge length.
+        oblong: largest ratio of a cube's longest to its shortest edge, 1 or more; its volume stays.
         tilt_rad: largest tilt of a cube out of the plane, radians; 0.8 shows it on edge, 0.96 on a corner.
         irregularity: departure of a quasi-sphere's contour from a circle, standard deviation of the radius.
         elongation: largest ratio of a quasi-sphere's longer to its shorter axis, 1 or more.
@@ -50,6 +51,7 @@ class Habit:
     roundness: float = 0.15
     truncation: float = 0.0
     concavity: float = 0.0
+    oblong: float = 1.0
     tilt_rad: float = 0.15
     irregularity: float = 0.02
     elongation: float = 1.0
