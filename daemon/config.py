@@ -96,7 +96,7 @@ class Config:
 
     Attributes:
         instance: name of the microscope on the wire.
-        source: feeds by name; this version follows exactly one.
+        source: feeds by name, one or more.
         model: the network.
         detect: how an image is looked at.
         publish: the ZeroMQ socket.
@@ -111,12 +111,11 @@ class Config:
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
     def __post_init__(self) -> None:
-        if len(self.source) != 1:
-            found = ", ".join(self.source) or "none"
-            raise ValueError(f"exactly one [source.NAME] with its uri is needed; found {found}")
+        if not self.source:
+            raise ValueError("a [source.NAME] with its uri is needed; found none")
         try:
-            check_name(self.instance)
-            check_name(*self.source)
+            for name in (self.instance, *self.source):
+                check_name(name)
         except WireError as error:
             raise ValueError(str(error)) from error
 
@@ -145,7 +144,7 @@ def read_config(
 
     Args:
         path: of the TOML file. None: the defaults, which need a `uri`.
-        uri: of the source, under the name of the file's source but without its pixel size: another feed.
+        uri: of the only source, under the name of the file's first but without its pixel size: another feed.
         instance: name of the microscope.
         bundle: folder of the model bundle.
         engine: what runs it.

@@ -45,18 +45,27 @@ class Feed(threading.Thread):
     Attributes:
         name: of the source on the wire.
         live: True if frames pass by and the newest wins.
+        stills: True if every frame is a picture of its own.
         mailbox: where the frames wait.
         reconnects: how often a new source was opened in place of a broken one.
         fault: why the source is lost or the replay broke off; None while all is well.
     """
 
-    def __init__(self, name: str, open_source: Callable[[], Source], *, nm_per_px: float | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        open_source: Callable[[], Source],
+        *,
+        nm_per_px: float | None = None,
+        bell: threading.Event | None = None,
+    ) -> None:
         """Open the source; from `start` on it belongs to the thread.
 
         Args:
             name: of the source on the wire.
             open_source: makes a new source.
             nm_per_px: pixel size from the configuration, which overrides that of the frames.
+            bell: rung when a frame waits.
 
         Raises:
             SourceError: if it cannot be opened.
@@ -76,7 +85,9 @@ class Feed(threading.Thread):
         self._grabbed_ns: int | None = None
         self._waiting_since_ns: int | None = None
         self.live = self._source.live
-        self.mailbox: Mailbox[Frame] = Mailbox() if self.live else Mailbox(capacity=REPLAY_CAPACITY, overwrite=False)
+        self.stills = self._source.stills
+        capacity = 1 if self.live else REPLAY_CAPACITY
+        self.mailbox: Mailbox[Frame] = Mailbox(capacity=capacity, overwrite=self.live, bell=bell)
         self.reconnects = 0
         self.fault: SourceError | None = None
 

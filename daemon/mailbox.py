@@ -16,10 +16,11 @@ class Mailbox(Generic[T]):
     must not lose anything and is made to wait instead, until there is room.
     """
 
-    def __init__(self, *, capacity: int = 1, overwrite: bool = True) -> None:
+    def __init__(self, *, capacity: int = 1, overwrite: bool = True, bell: threading.Event | None = None) -> None:
         """Make an empty mailbox.
 
         Args:
+            bell: set whenever there is something to take or the mailbox is finished; for whoever waits for several.
             capacity: how many items may wait.
             overwrite: when full, drop the oldest (True) or let `put` wait (False).
         """
@@ -29,11 +30,18 @@ class Mailbox(Generic[T]):
         self._dropped = 0
         self._finished = False
         self._changed = threading.Condition()
+        self._bell = bell or threading.Event()
 
     @property
     def dropped(self) -> int:
         """How many items nobody took: a newer one came, or the mailbox was closed."""
         return self._dropped
+
+    @property
+    def holds(self) -> bool:
+        """Whether an item waits, or the end."""
+        with self._changed:
+            return bool(self._items) or self._finished
 
     def put(self, item: T) -> None:
         """Leave an item; waits for room if nothing may be overwritten.
@@ -51,6 +59,7 @@ class Mailbox(Generic[T]):
                 self._dropped += 1
             self._items.append(item)
             self._changed.notify_all()
+        self._bell.set()
 
     def take(self, timeout_s: float) -> T | None:
         """Oldest item, which then is gone, or None if none came within `timeout_s`.
@@ -73,6 +82,7 @@ class Mailbox(Generic[T]):
         with self._changed:
             self._finished = True
             self._changed.notify_all()
+        self._bell.set()
 
     def close(self) -> None:
         """Nothing more will be put or taken, and whoever waits is let go."""

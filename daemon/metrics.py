@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from errno import EADDRINUSE
 from math import nan
+from typing import get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -24,10 +25,12 @@ from nanotally.daemon.feed import Feed
 from nanotally.daemon.publish import Publisher
 from nanotally.daemon.report import Setup
 from nanotally.errors import ConfigError
+from nanotally.frame import FrameState
 from nanotally.wire import KINDS, DetectionsMessage
 
 BUCKETS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.008, 0.012, 0.02, 0.033, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
 """From a fast stage on a GPU to a large frame on an old CPU."""
+NOT_LIVE = tuple(state for state in get_args(FrameState) if state != "live")
 
 
 class Metrics(Collector):
@@ -37,11 +40,11 @@ class Metrics(Collector):
     told with `observe`.
     """
 
-    def __init__(self, feed: Feed, publisher: Publisher, setup: Setup) -> None:
+    def __init__(self, feeds: Sequence[Feed], publisher: Publisher, setup: Setup) -> None:
         """Start all counts at zero, so that the first event is a rise."""
         disable_created_metrics()  # type: ignore[no-untyped-call] # they would double the number of series
-        self._feed, self._publisher, self._setup = feed, publisher, setup
-        self._counts: dict[str, float] = dict.fromkeys(setup.classes, nan)
+        self._feeds, self._publisher, self._setup = feeds, publisher, setup
+        self._counts = {feed.name: dict.fromkeys(setup.classes, nan) for feed in feeds}
         self.registry = registry = CollectorRegistry()
         self._processed = Counter(
             "nanotally_frames_processed", "Frames that were looked at.", ["source"], registry=registry
@@ -56,6 +59,12 @@ class Metrics(Collector):
             "nanotally_detections_truncated",
             "Frames with more particles than the model may report.",
             ["source"],
+            registry=registry,
+        )
+        self._not_live = Counter(
+            "nanotally_frames_not_counted",
+            "Frames in which nothing was counted, because they were not live.",
+            ["source", "state"],
             registry=registry,
         )
         self._last_frame = Gauge(
@@ -78,10 +87,13 @@ class Metrics(Collector):
             buckets=BUCKETS_S,
             registry=registry,
         )
-        for counter in (self._processed, self._truncated, self._age):
-            counter.labels(feed.name)
-        for name in setup.classes:
-            self._particles.labels(feed.name, name)
+        for feed in feeds:
+            for counter in (self._processed, self._truncated, self._age):
+                counter.labels(feed.name)
+            for name in setup.classes:
+                self._particles.labels(feed.name, name)
+            for state in NOT_LIVE:
+                self._not_live.labels(feed.name, state)
         ProcessCollector(registry=registry)
         registry.register(self)
 
@@ -94,39 +106,41 @@ class Metrics(Collector):
         self._stage.labels("publish").observe(publish_s)
         for stage, ms in told.latency_ms.items():
             self._stage.labels(stage).observe(ms / 1000)
+        if told.state != "live":
+            self._not_live.labels(source, told.state).inc()
         if told.truncated:
             self._truncated.labels(source).inc()
         for name, count in (told.counts or {}).items():
             self._particles.labels(source, name).inc(count)
-        self._counts = {name: (told.counts or {}).get(name, nan) for name in self._setup.classes}
+        self._counts[source] = {name: (told.counts or {}).get(name, nan) for name in self._setup.classes}
 
     def collect(self) -> Iterator[Metric]:
         """Read what the feed and the publisher count themselves. Called in the thread of each scrape."""
-        feed, source, up = self._feed, self._feed.name, self._feed.state == "up"
+        feeds = self._feeds
         yield _filled(
             CounterMetricFamily(
                 "nanotally_frames_captured",
                 "Frames the source had, damaged ones included.",
                 labels=["source"],
             ),
-            ([source], feed.grabbed),
+            *(([feed.name], feed.grabbed) for feed in feeds),
         )
         yield _filled(
             CounterMetricFamily(
                 "nanotally_frames_dropped", "Frames that nobody looked at.", labels=["source", "reason"]
             ),
-            ([source, "overwritten"], feed.mailbox.dropped),
-            ([source, "damaged"], feed.damaged),
+            *(([feed.name, "overwritten"], feed.mailbox.dropped) for feed in feeds),
+            *(([feed.name, "damaged"], feed.damaged) for feed in feeds),
         )
         yield _filled(
             CounterMetricFamily(
                 "nanotally_source_reconnects", "Sources opened in place of a broken one.", labels=["source"]
             ),
-            ([source], feed.reconnects),
+            *(([feed.name], feed.reconnects) for feed in feeds),
         )
         yield _filled(
             GaugeMetricFamily("nanotally_source_up", "1 while frames come, 0 while they do not.", labels=["source"]),
-            ([source], up),
+            *(([feed.name], feed.state == "up") for feed in feeds),
         )
         yield _filled(
             GaugeMetricFamily(
@@ -134,11 +148,15 @@ class Metrics(Collector):
                 "Particles in the last frame; NaN while there is no frame to count in.",
                 labels=["source", "class"],
             ),
-            *(([source, name], count if up else nan) for name, count in self._counts.items()),
+            *(
+                ([feed.name, name], count if feed.state == "up" else nan)
+                for feed in feeds
+                for name, count in self._counts[feed.name].items()
+            ),
         )
         yield _filled(
             CounterMetricFamily("nanotally_messages_published", "Messages sent, whoever listened.", labels=["kind"]),
-            *(([kind], self._publisher.sent(kind, source)) for kind in KINDS),
+            *(([kind], sum(self._publisher.sent(kind, feed.name) for feed in feeds)) for kind in KINDS),
         )
         yield GaugeMetricFamily(
             "nanotally_subscriptions", "Topic prefixes subscribed to.", self._publisher.subscriptions

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
+from nanotally import __version__
+from nanotally.daemon.channel import Channel
 from nanotally.detect import Detector, Found
-from nanotally.frame import Frame
-from nanotally.wire import CountsMessage, DetectionsMessage, FrameMessage, Model, Origin, records_from
+from nanotally.frame import Frame, SourceState
+from nanotally.wire import CountsMessage, DetectionsMessage, FrameMessage, Model, Origin, StatusMessage, records_from
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,35 @@ def frame_message(origin: Origin, told: DetectionsMessage, jpeg: bytes) -> Frame
         nm_per_px=told.nm_per_px,
         state=told.state,
         image=jpeg,
+    )
+
+
+def status_message(
+    origin: Origin,
+    channel: Channel,
+    state: SourceState,
+    setup: Setup,
+    *,
+    uptime_s: float,
+    last_seq: int,
+    stopping: bool,
+) -> StatusMessage:
+    """How a source is."""
+    feed = channel.feed
+    return StatusMessage(
+        origin=origin,
+        wall=wall(time.time_ns()),
+        uptime_s=round(uptime_s, 3),
+        version=__version__,
+        model=setup.model,
+        source_state=state,
+        frame_state=channel.frame_state,
+        fault=None if feed.fault is None else str(feed.fault),
+        frames_grabbed=feed.grabbed,
+        frames_dropped=feed.mailbox.dropped + feed.damaged,
+        frames_processed=channel.processed,
+        last_seq=last_seq,
+        stopping=stopping,
     )
 
 

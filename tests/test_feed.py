@@ -20,6 +20,7 @@ class Script:
     def __init__(self, *items: int | Exception | None, live: bool = True) -> None:
         self.uri = "script:"
         self.live = live
+        self.stills = True
         self.damaged = 0
         self.closed = threading.Event()
         self._items = list(items)

@@ -38,7 +38,7 @@ def publisher() -> Iterator[Publisher]:
 
 @pytest.fixture
 def metrics(feed: SimpleNamespace, publisher: Publisher) -> Metrics:
-    return Metrics(feed, publisher, SETUP)  # type: ignore[arg-type]
+    return Metrics([feed], publisher, SETUP)  # type: ignore[arg-type]
 
 
 def observe(metrics: Metrics, classes: list[int], *, state: str = "live", truncated: bool = False) -> None:
@@ -99,7 +99,7 @@ def test_counts_start_at_zero_so_that_the_first_event_is_a_rise(metrics: Metrics
 def test_two_daemons_in_one_process_do_not_collide(
     metrics: Metrics, feed: SimpleNamespace, publisher: Publisher
 ) -> None:
-    other = Metrics(feed, publisher, SETUP)  # type: ignore[arg-type]
+    other = Metrics([feed], publisher, SETUP)  # type: ignore[arg-type]
     observe(other, [0])
     assert value(metrics, "frames_processed_total", source="main") == 0
 
@@ -115,7 +115,7 @@ def test_page_is_as_prometheus_reads_it_with_bounded_labels(metrics: Metrics) ->
     labels = {
         label for name, f in ours.items() if name != "nanotally_build_info" for s in f.samples for label in s.labels
     }
-    assert labels == {"source", "class", "stage", "reason", "kind", "le"}
+    assert labels == {"source", "class", "stage", "reason", "state", "kind", "le"}
     assert "process_resident_memory_bytes" in families
     assert not re.search(r"_created\b", page)
     with pytest.raises(urllib.error.URLError):

@@ -76,8 +76,11 @@ class Script:
     """A live source that plays what is put into its list: frames, breaks, silence."""
 
     live = True
+    stills = False
     uri = "script:"
     damaged = 0
+
+    picture: np.ndarray | None = None  # of every frame; None: noise, another in each
 
     def __init__(self) -> None:
         self.items: list[int | Exception] = []
@@ -91,7 +94,10 @@ class Script:
         if isinstance(item, Exception):
             raise item
         self._number += 1
-        image = np.full((48, 64), item, np.uint8)
+        image = self.picture
+        if image is None:
+            image = np.random.default_rng(self._number).integers(0, 255, (48, 64), np.uint8)
+            image[0, 0] = item
         return Frame(self._number, time.monotonic_ns(), time.time_ns(), image)
 
     def close(self) -> None:
@@ -112,9 +118,9 @@ def test_every_image_of_a_folder_is_published_and_the_daemon_ends(tmp_path: Path
     service = Service(config_of(f"dir:{write_folder(tmp_path / 'a', counts)}", nm_per_px=2.5), StandIn)
     with running(service, ("detections", "counts", "status", "frames")) as subscriber:
         until(subscriber, lambda item: isinstance(item, CountsMessage) and item.frame == 3)
-        service.feed.join(WAIT_S)
+        service.channels["main"].feed.join(WAIT_S)
         items = until(subscriber, lambda item: isinstance(item, FrameMessage) and item.frame == 4)
-    assert service.processed == 5
+    assert service.channels["main"].processed == 5
     told = of_kind(items, DetectionsMessage)[-1]
     assert (told.frame, told.file, len(told.records)) == (4, "4.png", 1)
     assert (told.nm_per_px, told.pixel_size_from) == ((2.5, 2.5), "config")
@@ -147,7 +153,7 @@ def test_replay_loses_nothing_and_says_when_it_ends(tmp_path: Path) -> None:
 def test_two_thousand_particles_are_two_thousand_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     boxes = np.random.default_rng(0).random((2000, 4), np.float32)
     found = Found(Detections(boxes), False, 1, {})
-    monkeypatch.setattr(StandIn, "detect", lambda self, image, field=None: found)
+    monkeypatch.setattr(StandIn, "find", lambda self, image: found)
     service = Service(config_of(f"dir:{write_folder(tmp_path / 'a', [0])}"), StandIn)
     with running(service, ("detections",)) as subscriber:
         (told,) = until(subscriber, lambda item: True)
@@ -161,7 +167,11 @@ def test_damaged_image_is_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
     (folder / "1.png").write_bytes(b"no picture")
     service = Service(config_of(f"dir:{folder}"), StandIn)
     service.run()
-    assert (service.feed.grabbed, service.feed.damaged, service.processed) == (3, 1, 2)
+    assert (
+        service.channels["main"].feed.grabbed,
+        service.channels["main"].feed.damaged,
+        service.channels["main"].processed,
+    ) == (3, 1, 2)
 
 
 def test_live_feed_tells_counts_once_a_second_and_detections_always(script: Script) -> None:
@@ -187,7 +197,7 @@ def test_lost_signal_is_a_status_and_never_a_count(script: Script) -> None:
         script.items.append(6)
         back = until(subscriber, is_status("up"))
         assert [len(m.records) for m in of_kind(back, DetectionsMessage)] == [6]
-        assert service.feed.reconnects == 1
+        assert service.channels["main"].feed.reconnects == 1
 
 
 def test_heartbeat_comes_every_second_while_nothing_happens(script: Script) -> None:
@@ -241,20 +251,20 @@ def test_replay_that_breaks_off_is_an_error_after_all_was_published(script: Scri
     service = Service(config_of("script:"), StandIn)
     with pytest.raises(SourceError, match="bad disk"):
         service.run()
-    assert service.processed == 2
+    assert service.channels["main"].processed == 2
 
 
 def test_engine_that_fails_ends_the_daemon_with_a_last_status(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> Found:
         raise EngineError("out of memory")
 
-    monkeypatch.setattr(StandIn, "detect", fail)
+    monkeypatch.setattr(StandIn, "find", fail)
     script.items = [1]
     service = Service(config_of("script:"), StandIn)
     with pytest.raises(EngineError, match="out of memory"):
         service.run()
     assert service.publisher._socket.closed
-    assert not service.feed.is_alive()
+    assert not service.channels["main"].feed.is_alive()
 
 
 def test_endpoint_in_use_is_an_error(tmp_path: Path) -> None:
@@ -273,3 +283,49 @@ def test_a_second_status_is_sent_to_whoever_joins_late(script: Script) -> None:
         until(early, is_status("up"))
         with Subscriber(service.publisher.endpoint, kinds=("status",)) as late:
             assert isinstance(until(late, lambda item: True)[0], StatusMessage)
+
+
+def test_two_sources_share_the_detector_and_neither_waits_for_the_other(tmp_path: Path) -> None:
+    many, few = list(range(1, 41)), [7, 8]
+    config = Config(
+        source={
+            "many": SourceConfig(uri=f"dir:{write_folder(tmp_path / 'a', many)}"),
+            "few": SourceConfig(uri=f"dir:{write_folder(tmp_path / 'b', few)}"),
+        },
+        publish=PublishConfig(endpoint="tcp://127.0.0.1:*"),
+        metrics=MetricsConfig(enabled=False),
+    )
+    service = Service(config, StandIn)
+    service.startup()
+    received: list[Message | Gap] = []
+    with Subscriber(service.publisher.endpoint, kinds=("detections", "status")) as subscriber:
+        assert service.publisher._socket.poll(round(WAIT_S * 1000))
+        over = lambda item: is_last(item) and item.origin.source == "few"  # noqa: E731
+        reader = threading.Thread(target=lambda: received.extend(until(subscriber, over)))
+        reader.start()
+        service.main_loop()
+        service.shutdown()
+        reader.join(WAIT_S)
+    told = [(m.origin.source, sum(m.counts.values())) for m in of_kind(received, DetectionsMessage)]
+    assert [n for name, n in told if name == "many"] == many
+    assert [n for name, n in told if name == "few"] == few
+    assert [name for name, _ in told].index("few") < 10
+
+
+def test_a_frozen_picture_is_told_but_not_counted(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    still = np.random.default_rng(0).integers(0, 255, (48, 64), np.uint8)
+    script.picture = still
+    looked_at = []
+    monkeypatch.setattr(
+        StandIn, "find", lambda self, image: looked_at.append(1) or Found(Detections.empty(), False, 1, {})
+    )
+    service = Service(config_of("script:"), StandIn)
+    with running(service, ("detections", "status")) as subscriber:
+        told = []
+        for _ in range(3):
+            script.items.append(0)
+            told += of_kind(until(subscriber, lambda item: isinstance(item, DetectionsMessage)), DetectionsMessage)
+        until(subscriber, lambda item: isinstance(item, StatusMessage) and item.frame_state == "frozen")
+    assert [m.state for m in told] == ["live", "frozen", "frozen"]
+    assert [m.counts for m in told] == [{"cube": 0, "quasi_sphere": 0}, None, None]
+    assert len(looked_at) == 1

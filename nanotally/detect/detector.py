@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,9 @@ of a cut particle some pixels short of the edge; tiles overlap by twice this mor
 particle is taken to be cut everywhere."""
 FINER_SEES_PX = 20.0
 """Particles smaller than this in a coarse level, network pixels, are left to the finer one."""
+
+PLANS_KEPT = 64
+"""Sizes of field whose tiles are remembered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +90,7 @@ class Detector:
         chosen, own = self.settings.score, bundle.manifest.thresholds
         self._thresholds = np.array([own[c] if chosen is None else chosen for c in bundle.manifest.classes], np.float32)
         self._most = self.settings.max_detections or bundle.manifest.max_detections
-        self._shape: tuple[int, int] | None = None
-        self._levels: list[Level] = []
+        self._plans: dict[tuple[int, int], list[Level]] = {}
         self._batch = np.empty((0, 1, self._side, self._side), np.float32)
 
     @property
@@ -98,35 +100,64 @@ class Detector:
 
     def detect(self, image: NDArray[np.uint8], *, field: Box | None = None) -> Found:
         """Particles of `image` (height, width) uint8 inside `field` (x1 y1 x2 y2 px, half-open; None: all of it)."""
-        x1, y1, x2, y2 = field or (0, 0, image.shape[1], image.shape[0])
-        part = image[y1:y2, x1:x2]
+        return self.detect_all([(image, field)])[0]
+
+    def detect_all(self, images: Sequence[tuple[NDArray[np.uint8], Box | None]]) -> list[Found]:
+        """Particles of several images, each with its field; their tiles share one batch.
+
+        The milliseconds of `tile` and `infer` are those of the batch, for each of the images.
+        """
         started = time.monotonic_ns()
-        self._plan(part.shape)
-        offset = 0
-        for level in self._levels:
-            cut_tiles(part, level, self._batch[offset : offset + len(level.corners)])
-            offset += len(level.corners)
+        fields = [field or (0, 0, image.shape[1], image.shape[0]) for image, field in images]
+        parts = [image[y1:y2, x1:x2] for (image, _), (x1, y1, x2, y2) in zip(images, fields, strict=True)]
+        plans = [self._plan(part.shape) for part in parts]
+        batch = self._room_for(sum(len(level.corners) for levels in plans for level in levels))
+        first = 0
+        for part, levels in zip(parts, plans, strict=True):
+            for level in levels:
+                cut_tiles(part, level, batch[first : first + len(level.corners)])
+                first += len(level.corners)
         tiled = time.monotonic_ns()
-        raw = self.engine.infer(self._batch)
+        raw = self.engine.infer(batch)
         inferred = time.monotonic_ns()
-        seen = self._to_field(decode_ultralytics(raw, self._thresholds), part.shape)
+        shared_ms = {"tile": (tiled - started) / 1e6, "infer": (inferred - tiled) / 1e6}
+        answers, first = [], 0
+        for part, levels, (x1, y1, _, _) in zip(parts, plans, fields, strict=True):
+            tiles = sum(len(level.corners) for level in levels)
+            answers.append(self._read(raw[first : first + tiles], levels, part.shape, (x1, y1), shared_ms))
+            first += tiles
+        return answers
+
+    def _read(
+        self,
+        raw: NDArray[np.float32],
+        levels: list[Level],
+        shape: tuple[int, ...],
+        corner: tuple[int, int],
+        shared_ms: Mapping[str, float],
+    ) -> Found:
+        """The particles that the raw output of one field's tiles tells of."""
+        started = time.monotonic_ns()
+        seen = self._to_field(decode_ultralytics(raw, self._thresholds), levels, shape)
         kept = suppress(seen.xyxy, seen.score, self.bundle.manifest.nms_iou)
         found = seen[kept[: self._most]]
-        shifted = Detections(
-            found.xyxy + np.array([x1, y1, x1, y1], np.float32), found.score, found.class_id, found.flags
-        )
-        done = time.monotonic_ns()
-        stages = {"tile": tiled - started, "infer": inferred - tiled, "decode": done - inferred}
-        return Found(shifted, len(kept) > self._most, len(raw), {k: ns / 1e6 for k, ns in stages.items()})
+        shifted = Detections(found.xyxy + np.array(corner * 2, np.float32), found.score, found.class_id, found.flags)
+        decode_ms = (time.monotonic_ns() - started) / 1e6
+        return Found(shifted, len(kept) > self._most, len(raw), {**shared_ms, "decode": decode_ms})
 
-    def _plan(self, shape: tuple[int, ...]) -> None:
+    def _room_for(self, tiles: int) -> NDArray[np.float32]:
+        if tiles > len(self._batch):
+            self._batch = np.empty((tiles, 1, self._side, self._side), np.float32)
+        return self._batch[:tiles]
+
+    def _plan(self, shape: tuple[int, ...]) -> list[Level]:
         height, width = shape
-        if self._shape == (height, width):
-            return
+        if (height, width) in self._plans:
+            return self._plans[height, width]
         if min(height, width) < 1:
             raise ConfigError(f"the examined field is {width} x {height} pixels: nothing to look at")
         own = self.settings
-        self._levels = plan_levels(
+        levels = plan_levels(
             height=height,
             width=width,
             side=self._side,
@@ -134,14 +165,15 @@ class Detector:
             scale=own.scale,
             most=own.levels,
         )
-        tiles = sum(len(level.corners) for level in self._levels)
-        self._batch = np.empty((tiles, 1, self._side, self._side), np.float32)
-        self._shape = (height, width)
+        if len(self._plans) == PLANS_KEPT:
+            del self._plans[next(iter(self._plans))]
+        self._plans[height, width] = levels
+        return levels
 
-    def _to_field(self, seen: Candidates, shape: tuple[int, ...]) -> Detections:
+    def _to_field(self, seen: Candidates, levels: list[Level], shape: tuple[int, ...]) -> Detections:
         """Candidates of all levels in field pixels, without those that another tile or level sees better."""
         parts, first = [], 0
-        for rank, level in enumerate(self._levels):
+        for rank, level in enumerate(levels):
             mine = (seen.tile >= first) & (seen.tile < first + len(level.corners))
             corner = level.corners[seen.tile[mine] - first].astype(np.float32)
             first += len(level.corners)
@@ -150,7 +182,7 @@ class Detector:
             limit = np.array([level.width, level.height], np.float32)
             cut = ((box[:, :2] < TOUCH_PX) & (corner > 0)).any(axis=1)
             cut |= ((box[:, 2:] > side - TOUCH_PX) & (corner + side < limit)).any(axis=1)
-            last = rank == len(self._levels) - 1
+            last = rank == len(levels) - 1
             # A particle shorter than the overlap is whole in another tile; a longer one in the next, coarser level.
             keep = ~cut | (last & (size > self.overlap_px))
             if rank:
