@@ -5,27 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from micrograph_files import RAMP, write_tiff
 
 from nanotally.errors import MicrographError
 from nanotally.micrograph import image_size, list_micrographs, read_micrograph
 from nanotally.micrograph.pixels import to_uint8
 from nanotally.opencv import cv2
-
-RAMP = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
-
-
-def write_tiff(path: Path, pixels: NDArray[Any], **options: Any) -> Path:
-    tifffile.imwrite(path, pixels, metadata=None, **options)
-    return path
-
-
-def text_tag(code: int, text: str) -> tuple[int, str, int, bytes, bool]:
-    return (code, "s", 0, text.encode("cp1252"), True)
-
 
 # Pixels
 
@@ -56,6 +43,13 @@ def test_a_suffix_that_lies_does_no_harm(tmp_path: Path) -> None:
     [
         {"compression": "lzw"},
         {"compression": "zlib"},
+        {"compression": "zlib", "predictor": True},
+        {"compression": "packbits"},
+        {"compression": "zstd"},
+        {"tile": (32, 48)},
+        {"rowsperstrip": 7},
+        {"byteorder": ">"},
+        {"bigtiff": True},
         {"photometric": "miniswhite"},
         {"photometric": "palette", "colormap": np.tile(np.arange(256, dtype=np.uint16) * 257, (3, 1))},
     ],
@@ -72,6 +66,38 @@ def test_colours_become_their_luma(tmp_path: Path, planes: str) -> None:
     pixels = colour if planes == "contig" else np.moveaxis(colour, -1, 0)
     path = write_tiff(tmp_path / "a.tif", pixels, photometric="rgb", planarconfig=planes)
     assert np.unique(read_micrograph(path).image).tolist() == [round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_grey_saved_as_colour_is_the_same_grey(tmp_path: Path, dtype: type, channels: int) -> None:
+    grey = RAMP.astype(dtype) * (257 if dtype is np.uint16 else 1)
+    colour = np.stack([grey] * 3 + [np.full_like(grey, 7)] * (channels - 3), axis=-1)
+    path = write_tiff(tmp_path / "a.tif", colour, photometric="rgb", extrasamples=["unassalpha"] * (channels - 3))
+    np.testing.assert_array_equal(read_micrograph(path).image, RAMP)
+
+
+def test_colours_drawn_over_grey_leave_the_rest_as_it_was(tmp_path: Path) -> None:
+    colour = np.stack([RAMP] * 3, axis=-1)
+    cv2.line(colour, (0, 32), (255, 32), (255, 220, 0), 1)
+    image = read_micrograph(write_tiff(tmp_path / "a.tif", colour, photometric="rgb")).image
+    np.testing.assert_array_equal(np.delete(image, 32, axis=0), np.delete(RAMP, 32, axis=0))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 977), (613, 1), (7, 13), (481, 639)])
+def test_odd_sizes(tmp_path: Path, shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    for compression in (None, "lzw"):
+        micrograph = read_micrograph(write_tiff(tmp_path / "a.tif", pixels, compression=compression))
+        np.testing.assert_array_equal(micrograph.image, pixels)
+        assert micrograph.field == (0, 0, shape[1], shape[0])
+
+
+def test_one_bit(tmp_path: Path) -> None:
+    pixels = RAMP > 100
+    for name, stored in (("minisblack", pixels), ("miniswhite", ~pixels)):
+        path = write_tiff(tmp_path / "a.tif", stored, photometric=name)
+        np.testing.assert_array_equal(read_micrograph(path).image, pixels * np.uint8(255))
 
 
 def test_the_first_page_counts(tmp_path: Path) -> None:
@@ -102,11 +128,27 @@ def test_a_stated_bit_depth_is_the_window(tmp_path: Path) -> None:
     assert read_micrograph(path).window == (0, 65535)
 
 
+def test_twelve_bits_in_sixteen_are_told(tmp_path: Path) -> None:
+    """The window stays what it is: a window that follows the frame would make one of it that follows nothing."""
+    micrograph = read_micrograph(write_tiff(tmp_path / "a.tif", np.full((8, 8), 4095, np.uint16)))
+    assert micrograph.window == (0, 65535)
+    assert micrograph.warnings == ("no pixel is above 4095 of 65535, the picture is nearly black: save it with 8 bits",)
+    assert read_micrograph(write_tiff(tmp_path / "b.tif", np.full((8, 8), 4096, np.uint16))).warnings == ()
+
+
 def test_sixteen_bit_png(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(cv2.imencode(".png", RAMP.astype(np.uint16) * 257)[1].tobytes())
     micrograph = read_micrograph(tmp_path / "a.png")
     assert micrograph.window == (0, 65535)
     np.testing.assert_array_equal(micrograph.image, RAMP)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint32, np.float64])
+def test_what_has_no_white_is_refused(tmp_path: Path, dtype: type) -> None:
+    path = write_tiff(tmp_path / "a.tif", np.arange(64, dtype=dtype).reshape(8, 8))
+    with pytest.raises(MicrographError, match="save it with 8 or 16 bits"):
+        read_micrograph(path)
+    assert read_micrograph(path, window=(0, 63)).image.max() == 255
 
 
 def test_floats_need_a_window(tmp_path: Path) -> None:
@@ -201,120 +243,3 @@ def test_an_empty_folder_and_a_missing_one_are_errors(tmp_path: Path) -> None:
         list_micrographs(tmp_path)
     with pytest.raises(MicrographError, match="no such file or folder"):
         list_micrographs(tmp_path / "nowhere")
-
-
-# Vendors
-
-FEI = """[Beam]\r\nHV=10000\r\nBeam=EBeam\r\n[System]\r\nSystemType=Nova\r\n[Scan]\r\nPixelWidth=4e-09\r\n
-PixelHeight=5e-09\r\n[Image]\r\nResolutionX=256\r\nResolutionY=50\r\n[PrivateFei]\r\nDatabarHeight=0\r\n"""
-
-ZEISS = """0\r\n0\r\n0\r\n2.937500e-008\r\nDP_SEM\r\nSem = Auriga\r\nDP_IMAGE_STORE\r\nStore resolution = 256 * 64\r\n
-AP_PIXEL_SIZE\r\nPixel Size = 99.9 nm\r\nAP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = 117.5 nm\r\n"""
-
-JEOL = """$SEM_DATA_VERSION 1\r\n$CM_INSTRUMENT 7600F\r\n$CM_ACCEL_VOLT 1.00\r\n$CM_FULL_SIZE 256 50\r\n
-$$SM_MICRON_BAR 50\r\n$$SM_MICRON_MARKER 100nm\r\n"""
-
-HITACHI = """[SemImageFile]\r\nInstructName=TM4000\r\nImageName=タンポポ.tif\r\nDataSize=256x64\r\nPixelSize=82.5\r\n"""
-
-
-def test_thermo_fisher(tmp_path: Path) -> None:
-    micrograph = read_micrograph(write_tiff(tmp_path / "a.tif", RAMP, extratags=[text_tag(34682, FEI)]))
-    assert micrograph.nm_per_px == pytest.approx((4, 5))
-    assert (micrograph.pixel_size_from, micrograph.confidence) == ("thermofisher tag 34682", "stated")
-    assert (micrograph.field, micrograph.databar_from) == ((0, 0, 256, 50), "metadata")
-    assert micrograph.metadata == {"instrument": "Nova", "accelerating_voltage": "10 kV"}
-
-
-def test_thermo_fisher_by_field_of_view(tmp_path: Path) -> None:
-    text = FEI.replace("PixelWidth=4e-09", "HorFieldsize=2.56e-6")
-    micrograph = read_micrograph(write_tiff(tmp_path / "a.tif", RAMP, extratags=[text_tag(34682, text)]))
-    assert micrograph.nm_per_px == pytest.approx((10, 10))
-    assert micrograph.confidence == "derived"
-
-
-def test_thermo_fisher_databar_height_serves_where_the_scan_size_is_missing(tmp_path: Path) -> None:
-    text = FEI.replace("ResolutionY=50", "").replace("DatabarHeight=0", "DatabarHeight=9")
-    micrograph = read_micrograph(write_tiff(tmp_path / "a.tif", RAMP, extratags=[text_tag(34682, text)]))
-    assert (micrograph.field, micrograph.databar_from) == ((0, 0, 256, 55), "metadata")
-
-
-def test_zeiss_takes_the_image_pixel_with_the_digits_of_the_block(tmp_path: Path) -> None:
-    micrograph = read_micrograph(write_tiff(tmp_path / "a.tif", RAMP, extratags=[text_tag(34118, ZEISS)]))
-    assert micrograph.nm_per_px == pytest.approx((117.5, 117.5), rel=1e-9)
-    assert micrograph.pixel_size_from == "zeiss tag 34118"
-    assert micrograph.metadata == {"instrument": "Auriga"}
-
-
-@pytest.mark.parametrize(("text", "nm"), [("117.6 nm", 117.5), ("0.2 µm", 200), ("500 pm", 0.5), ("3 parsec", None)])
-def test_zeiss_units_and_a_block_that_disagrees(tmp_path: Path, text: str, nm: float | None) -> None:
-    tag = text_tag(34118, ZEISS.replace("117.5 nm", text))
-    found = read_micrograph(write_tiff(tmp_path / "a.tif", RAMP, extratags=[tag])).nm_per_px
-    assert found == (pytest.approx((nm, nm)) if nm else None)
-
-
-def test_jeol(tmp_path: Path) -> None:
-    path = write_tiff(tmp_path / "a.tif", RAMP)
-    path.with_suffix(".txt").write_text(JEOL, newline="")
-    micrograph = read_micrograph(path)
-    assert micrograph.nm_per_px == (2, 2)
-    assert (micrograph.pixel_size_from, micrograph.confidence) == ("jeol sidecar", "derived")
-    assert (micrograph.field, micrograph.databar_from) == ((0, 0, 256, 50), "metadata")
-
-
-@pytest.mark.parametrize(("marker", "nm"), [("10µm", 200), ("1um", 20), ("1 mm", 20_000), ("far", None), ("0nm", None)])
-def test_jeol_markers(tmp_path: Path, marker: str, nm: float | None) -> None:
-    path = write_tiff(tmp_path / "a.tif", RAMP)
-    path.with_suffix(".TXT").write_bytes(JEOL.replace("100nm", marker).encode("latin-1"))
-    assert read_micrograph(path).nm_per_px == ((nm, nm) if nm else None)
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-8", "shift-jis"])
-def test_hitachi(tmp_path: Path, encoding: str) -> None:
-    path = write_tiff(tmp_path / "a.tif", RAMP)
-    path.with_suffix(".txt").write_bytes(HITACHI.encode(encoding))
-    micrograph = read_micrograph(path)
-    assert micrograph.nm_per_px == (82.5, 82.5)
-    assert (micrograph.pixel_size_from, micrograph.confidence) == ("hitachi sidecar", "stated")
-    assert micrograph.databar_from is None
-
-
-def test_a_label_file_beside_the_image_is_no_sidecar(tmp_path: Path) -> None:
-    path = write_tiff(tmp_path / "a.tif", RAMP)
-    path.with_suffix(".txt").write_text("0 0.5 0.5 0.1 0.1\n")
-    micrograph = read_micrograph(path)
-    assert micrograph.nm_per_px is None
-    assert micrograph.pixel_size_from is None
-
-
-def test_a_resized_image_has_no_pixel_size(tmp_path: Path) -> None:
-    """Metadata that survives a resize is the most common way to wrong nanometres."""
-    half = cv2.resize(RAMP, None, fx=0.5, fy=0.5)
-    micrograph = read_micrograph(write_tiff(tmp_path / "a.tif", half, extratags=[text_tag(34682, FEI)]))
-    assert micrograph.nm_per_px is None
-    assert micrograph.confidence is None
-    assert micrograph.field == (0, 0, 128, 32)
-    assert "128 px wide, thermofisher tag 34682 says 256" in micrograph.warnings[0]
-
-
-@pytest.mark.real
-@pytest.mark.parametrize(
-    ("name", "nm", "source", "specimen_rows", "databar_from"),
-    [
-        ("thermofisher/2_cal_2.tif", 4.13411, "thermofisher tag 34682", 1103 - 79, "metadata"),
-        ("thermofisher/blobs.tif", 26.9792, "thermofisher tag 34682", 1024, "metadata"),
-        ("zeiss/Sample 1 04.tif", 42.46117, "zeiss tag 34118", 686, "pixels"),
-        ("jeol/JEOL SEM - etched sidewall 01.tif", 100 / 53, "jeol sidecar", 960, "metadata"),
-        ("hitachi/TM4000_x1.2k.tif", 82.68229, "hitachi sidecar", 901, "pixels"),
-    ],
-)
-def test_real_vendor_files(
-    shared_data: Path, *, name: str, nm: float, source: str, specimen_rows: int, databar_from: str
-) -> None:
-    micrograph = read_micrograph(shared_data / "vendor" / name)
-    assert micrograph.nm_per_px == pytest.approx((nm, nm), rel=1e-6)
-    assert micrograph.pixel_size_from == source
-    assert micrograph.field == (0, 0, micrograph.image.shape[1], specimen_rows)
-    assert micrograph.databar_from == databar_from
-    assert micrograph.window == (0, 65535 if "blobs" in name else 255)
-    assert micrograph.warnings == ()
-    assert micrograph.metadata["instrument"]

@@ -23,7 +23,10 @@ FRAME_STEP = 20
 LETTER_STROKES = 12
 """Strokes that the densest row of letters has; the label of a scale bar has about six."""
 COLUMNS = 16
-"""Vertical strips, most of which must change where the databar begins."""
+MOST_COLUMNS = 0.7
+"""Vertical strips, and the share of them that must change where the databar begins."""
+TEXTURE_RATIO = 2
+"""Of the standard deviations above and below, where specimen and drawing meet."""
 
 
 def find_databar(image: NDArray[np.uint8]) -> int | None:
@@ -48,6 +51,22 @@ def find_databar(image: NDArray[np.uint8]) -> int | None:
     return None
 
 
+def changes_at(image: NDArray[np.uint8], row: int) -> bool:
+    """True if a grey image (h, w) uint8 is another thing from `row` on, in level or in texture, most of its width."""
+    if not 6 <= row <= image.shape[0] - 6 or image.shape[1] < COLUMNS:
+        return False
+    changes = []
+    for above, below in zip(
+        np.array_split(image[row - 6 : row - 1], COLUMNS, axis=1),
+        np.array_split(image[row + 1 : row + 6], COLUMNS, axis=1),
+        strict=True,
+    ):
+        step = abs(float(above.mean()) - float(below.mean()))
+        rougher = (1 + float(above.std())) / (1 + float(below.std()))
+        changes.append(step > FRAME_STEP or not 1 / TEXTURE_RATIO < rougher < TEXTURE_RATIO)
+    return sum(changes) >= MOST_COLUMNS * COLUMNS
+
+
 def _commonest(pixels: NDArray[np.uint8], tolerance: int) -> int:
     """The grey level that has most pixels within `tolerance`."""
     counts = np.bincount(pixels.ravel(), minlength=256)
@@ -68,7 +87,7 @@ def _begins(above: NDArray[np.uint8], margin: NDArray[np.uint8], fill: int) -> b
             )
         ]
     )
-    return bool(gains.mean() >= 0.3 and (gains > 0.2).mean() >= 0.7)
+    return bool(gains.mean() >= 0.3 and (gains > 0.2).mean() >= MOST_COLUMNS)
 
 
 def _bottom(image: NDArray[np.uint8], top: int) -> int | None:

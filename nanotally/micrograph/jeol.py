@@ -7,24 +7,25 @@ from pathlib import Path
 
 from tifffile import TiffFile
 
-from nanotally.micrograph.facts import NM_PER_UNIT, VendorFacts, positive, read_sidecar, width_by_height
+from nanotally.micrograph.facts import VendorFacts, both_axes, length_nm, positive, width_by_height
+from nanotally.micrograph.sidecars import read_sidecar
 
 
 def read(path: Path, tiff: TiffFile | None) -> VendorFacts | None:
     """Facts from the sidecar of `path`; None if there is none of JEOL's. `tiff` is not looked at."""
-    text = read_sidecar(path)
+    text = read_sidecar(path, ".txt")
     if text is None or "$CM_FULL_SIZE" not in text:
         return None
     values = {}
     for line in text.splitlines():
         key, _, value = line.partition(" ")
         values[key.lstrip("$")] = value.strip()
-    nm = _pixel_size_nm(values)
+    nm_per_px = both_axes(_pixel_size_nm(values), None)
     kilovolts = positive(values.get("CM_ACCEL_VOLT"))
     return VendorFacts(
         source="jeol sidecar",
-        nm_per_px=(nm, nm) if nm else None,
-        confidence="derived" if nm else None,
+        nm_per_px=nm_per_px,
+        confidence="derived" if nm_per_px else None,
         scan_px=width_by_height(values["CM_FULL_SIZE"]),
         info={
             name: value
@@ -39,10 +40,12 @@ def read(path: Path, tiff: TiffFile | None) -> VendorFacts | None:
 
 
 def _pixel_size_nm(values: dict[str, str]) -> float | None:
-    """Length that the micron bar stands for ("100nm", "10µm") over its length in whole pixels."""
+    """Length that the micron bar stands for ("100nm", "10µm") over its length in whole pixels.
+
+    The sidecars of newer instruments lack the latter. Their magnification is not asked: whether it is that of a
+    photograph or that of a screen, they do not say.
+    """
     marker = re.fullmatch(r"([\d.]+)\s*(\S+)", values.get("SM_MICRON_MARKER", ""))
     bar_px = positive(values.get("SM_MICRON_BAR"))
-    if marker is None or marker[2] not in NM_PER_UNIT or bar_px is None:
-        return None
-    length = positive(marker[1])
-    return length * NM_PER_UNIT[marker[2]] / bar_px if length else None
+    length = length_nm(marker[1], marker[2]) if marker else None
+    return length / bar_px if length and bar_px else None

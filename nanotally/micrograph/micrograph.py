@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +12,51 @@ from numpy.typing import NDArray
 from tifffile import TiffFile
 
 from nanotally.errors import MicrographError
-from nanotally.micrograph import hitachi, jeol, thermofisher, zeiss
-from nanotally.micrograph.databar import find_databar
+from nanotally.micrograph import (
+    gatan,
+    hitachi,
+    imagej,
+    jeol,
+    olympus,
+    ome,
+    phenom,
+    point_electronic,
+    tescan,
+    thermofisher,
+    zeiss,
+)
+from nanotally.micrograph.calibration import calibrate
 from nanotally.micrograph.facts import Confidence, VendorFacts
-from nanotally.micrograph.pixels import is_tiff, other_pixels, tiff_pixels, to_uint8, unreadable
+from nanotally.micrograph.pixels import (
+    is_tiff,
+    other_pixels,
+    reason,
+    remarks_on_depth,
+    tiff_pixels,
+    to_uint8,
+    unreadable,
+)
+from nanotally.micrograph.specimen import find_specimen
 
-VENDORS = (thermofisher.read, zeiss.read, jeol.read, hitachi.read)
-"""Asked in turn; the first that knows the file answers."""
+Reader = Callable[[Path, TiffFile | None], VendorFacts | None]
+
+VENDORS: Mapping[str, Reader] = {
+    "thermofisher tag 34682": thermofisher.read,
+    "thermofisher tag 34683": thermofisher.read_xml,
+    "phenom": phenom.read,
+    "zeiss tag 34118": zeiss.read,
+    "tescan tag 50431": tescan.read,
+    "tescan sidecar": tescan.read_header,
+    "jeol sidecar": jeol.read,
+    "hitachi sidecar": hitachi.read,
+    "hitachi tag 40092": hitachi.read_comment,
+    "point electronic xmp": point_electronic.read,
+    "olympus tags": olympus.read,
+    "gatan tags": gatan.read,
+    "ome-xml": ome.read,
+    "imagej description": imagej.read,
+}
+"""All are asked, the most trusted first: instruments before programs that others' pictures pass through."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +72,7 @@ class Micrograph:
         databar_from: `metadata` or `pixels`; None if no databar was found.
         window: grey levels of the file that became 0 and 255 of `image`.
         metadata: instrument, magnification, accelerating voltage, as far as the file says.
-        warnings: what in the metadata could not be believed, a sentence each.
+        warnings: what could not be believed, and what else a person should know, a sentence each.
     """
 
     image: NDArray[np.uint8]
@@ -69,24 +107,23 @@ def read_micrograph(path: Path | str, *, window: tuple[float, float] | None = No
     if not window[0] < window[1]:
         raise MicrographError(f"{path}: window {window} is empty; black must be below white")
     image = to_uint8(pixels, window)
-    field, databar_from = _specimen(image, facts)
-    warning = _contradiction(image, facts)
-    believed = facts if facts is not None and warning is None else None
+    rows, databar_from, objection = find_specimen(image, facts)
+    calibration = calibrate([*facts, objection] if objection else facts, image.shape[1])
     return Micrograph(
         image=image,
-        nm_per_px=believed.nm_per_px if believed else None,
-        pixel_size_from=believed.source if believed and believed.nm_per_px else None,
-        confidence=believed.confidence if believed else None,
-        field=field,
+        nm_per_px=calibration.nm_per_px,
+        pixel_size_from=calibration.source,
+        confidence=calibration.confidence,
+        field=(0, 0, image.shape[1], rows),
         databar_from=databar_from,
         window=window,
-        metadata=facts.info if facts else {},
-        warnings=(warning,) if warning else (),
+        metadata={key: value for fact in reversed(facts) for key, value in fact.info.items()},
+        warnings=(*calibration.warnings, *remarks_on_depth(pixels, window)),
     )
 
 
-def _read(path: Path) -> tuple[NDArray[Any], int | None, VendorFacts | None]:
-    """Grey levels (h, w), the level of full white, and what the instrument says."""
+def _read(path: Path) -> tuple[NDArray[Any], int | None, list[VendorFacts]]:
+    """Grey levels (h, w), the level of full white, and what is said about them."""
     try:
         if is_tiff(path):
             with TiffFile(path) as tiff:
@@ -96,37 +133,14 @@ def _read(path: Path) -> tuple[NDArray[Any], int | None, VendorFacts | None]:
         raise unreadable(path, error) from error
 
 
-def _facts(path: Path, tiff: TiffFile | None) -> VendorFacts | None:
-    return next((facts for read in VENDORS if (facts := read(path, tiff)) is not None), None)
+def _facts(path: Path, tiff: TiffFile | None) -> list[VendorFacts]:
+    answers = [_ask(source, read, path, tiff) for source, read in VENDORS.items()]
+    return [facts for facts in answers if facts is not None]
 
 
-def _contradiction(image: NDArray[np.uint8], facts: VendorFacts | None) -> str | None:
-    """Why the pixel size must not be used: an image not as wide as it was scanned has been resized or cut."""
-    if facts is None or facts.scan_px is None or facts.scan_px[0] == image.shape[1]:
-        return None
-    return (
-        f"the image is {image.shape[1]} px wide, {facts.source} says {facts.scan_px[0]}: "
-        "it was resized or cut after the scan, so its pixel size is not used"
-    )
-
-
-def _specimen(
-    image: NDArray[np.uint8], facts: VendorFacts | None
-) -> tuple[tuple[int, int, int, int], Literal["metadata", "pixels"] | None]:
-    """The field without databar, and what told its height.
-
-    Metadata that knows of no databar proves nothing (Thermo Fisher writes height 0 for a bar that is there),
-    so then the pixels are asked.
-    """
-    height, width = image.shape
-    rows = 0
-    if facts is not None and facts.scan_px is not None:
-        rows = height - facts.scan_px[1] if facts.scan_px[0] == width else 0
-    elif facts is not None and facts.databar_px is not None:
-        rows = facts.databar_px
-    if 0 < rows < height / 2:
-        return (0, 0, width, height - rows), "metadata"
-    top = find_databar(image)
-    if top is not None:
-        return (0, 0, width, top), "pixels"
-    return (0, 0, width, height), None
+def _ask(source: str, read: Reader, path: Path, tiff: TiffFile | None) -> VendorFacts | None:
+    """What one source says. A damaged one is no reason to lose the picture, only its pixel size."""
+    try:
+        return read(path, tiff)
+    except Exception as error:  # noqa: BLE001 - decoders again
+        return VendorFacts(source=source, doubt=f"cannot be read ({reason(error)})")

@@ -34,7 +34,10 @@ def is_tiff(path: Path) -> bool:
 
 
 def tiff_pixels(tiff: TiffFile) -> tuple[NDArray[Any], int | None]:
-    """Grey levels of the first page, (h, w), and the level of full white, None for floats and signed ints."""
+    """Grey levels of the first page, (h, w), and the level of full white.
+
+    That is None for floats, signed and 32-bit integers.
+    """
     page = tiff.pages[0]
     pixels = page.asarray()
     if page.photometric == PALETTE:
@@ -51,10 +54,13 @@ def tiff_pixels(tiff: TiffFile) -> tuple[NDArray[Any], int | None]:
 
 
 def _full_white(page: TiffPage, dtype: np.dtype[Any]) -> int | None:
-    """Full white by the file's bit depth, which a camera of 12 bits states in the tag MaxSampleValue."""
-    if dtype.kind not in "ub":
-        return None
+    """Full white by the file's bit depth, which a camera of 12 bits states in the tag MaxSampleValue.
+
+    No detector fills 32 bits: by their full range every picture would be black.
+    """
     bits = page.bitspersample
+    if dtype.kind not in "ub" or bits > 16:
+        return None
     tag = page.tags.get("MaxSampleValue")
     stated = np.max(tag.value) if tag is not None and bits > 8 else 0
     return int(stated) if stated in {2**n - 1 for n in range(9, bits)} else 2**bits - 1
@@ -113,9 +119,13 @@ def image_size(path: Path | str) -> tuple[int, int]:
 
 def unreadable(path: Path, error: Exception) -> MicrographError:
     """One line for whatever a decoder raised."""
+    return MicrographError(f"{path}: cannot be read as an image ({reason(error)})")
+
+
+def reason(error: Exception) -> str:
+    """What an error says, on one line of at most 200 characters."""
     text = error.strerror if isinstance(error, OSError) else str(error)
-    reason = " ".join((text or type(error).__name__).split())
-    return MicrographError(f"{path}: cannot be read as an image ({reason[:200]})")
+    return " ".join((text or type(error).__name__).split())[:200]
 
 
 def to_uint8(pixels: NDArray[Any], window: tuple[float, float]) -> NDArray[np.uint8]:
@@ -125,3 +135,10 @@ def to_uint8(pixels: NDArray[Any], window: tuple[float, float]) -> NDArray[np.ui
         return np.ascontiguousarray(pixels)
     scaled = (pixels.astype(np.float32) - black) * (255.0 / (white - black))
     return np.asarray(np.clip(np.rint(scaled), 0, 255), dtype=np.uint8)
+
+
+def remarks_on_depth(pixels: NDArray[Any], window: tuple[float, float]) -> tuple[str, ...]:
+    """What a person should know where 12 bits lie in a file of 16: its particles are there, but nearly black."""
+    if window[1] != 2**16 - 1 or pixels.size == 0 or pixels.max() >= 2**12:
+        return ()
+    return (f"no pixel is above {pixels.max()} of {2**16 - 1}, the picture is nearly black: save it with 8 bits",)
