@@ -19,9 +19,17 @@ A message says what, where and what to do, in one line: the command line prints 
 
 
 class NanotallyError(Exception):
-    """The root: catch this to catch all that nanotally raises on purpose."""
+    """The root: catch this to catch all that nanotally raises on purpose.
+
+    Attributes:
+        faults: where one error stands for several, each in a line of its own; else the message alone.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "", *, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.faults = faults or (message,)
 
 
 class UsageError(NanotallyError):

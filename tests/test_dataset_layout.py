@@ -63,9 +63,11 @@ def without_labels(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda f: shutil.rmtree(f / "images"), "no folder images"),
-        (lambda f: shutil.rmtree(f / "labels"), "no folder labels"),
-        (without_labels, "no label file"),
+        (lambda f: shutil.rmtree(f / "images"), "no image; looked for"),
+        (lambda f: shutil.rmtree(f / "labels"), "no labels; expected YOLO"),
+        (without_labels, "no labels; expected YOLO"),
+        (shutil.rmtree, "no such folder"),
+        (lambda f: (f / "notes.json").write_text("{"), r"notes\.json: not a JSON file"),
         (lambda f: (f / "classes.txt").unlink(), "no classes.txt"),
         (lambda f: (f / "classes.txt").write_text("rod\ncube\n"), "scan9.txt: class 'rod' is not one of"),
         (
@@ -83,7 +85,7 @@ def without_labels(folder: Path) -> None:
 def test_what_is_wrong_with_a_folder_is_said(folder: Path, spoil: object, said: str) -> None:
     assert callable(spoil)
     spoil(folder)
-    with pytest.raises(DatasetError, match=said) as caught:
+    with pytest.raises((DatasetError, LabelError), match=said) as caught:
         read_dataset(folder)
     assert "\n" not in str(caught.value)
 

@@ -86,8 +86,11 @@ def change(content: dict[str, Any], where: str, index: int, **to: Any) -> dict[s
         (change(coco(), "annotations", 0, image_id=8), "annotation 1: there is no image 8"),
         (change(coco(), "annotations", 1, category_id=4), "annotation 2: there is no category 4"),
         (change(coco(), "annotations", 0, category_id=6), "class 'debris' is not one of"),
-        (change(coco(), "annotations", 0, bbox=[10, 20, 0, 4]), r"a.png: object 1: .* has no area"),
-        (change(coco(), "annotations", 0, bbox=[630, 20, 30, 4]), "object 1: .* reaches out of the image"),
+        (change(coco(), "annotations", 0, bbox=[10, 20, 0, 4]), r"a.png: object 1, annotation 1: .* has no area"),
+        (
+            change(coco(), "annotations", 0, bbox=[630, 20, 30, 4]),
+            "object 1, annotation 1: .* reaches out of the image",
+        ),
         (change(coco(), "images", 1, id=7), "two images have the same id"),
     ],
 )

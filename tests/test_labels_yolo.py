@@ -27,9 +27,17 @@ def test_an_empty_file_is_an_image_without_particles(tmp_path: Path) -> None:
     assert len(read(tmp_path / "a.txt", "")) == 0
 
 
-def test_a_box_whose_edge_reaches_out_is_cut_to_the_image(tmp_path: Path) -> None:
-    labels = read(tmp_path / "a.txt", "0 1.000001 0.5 0.1 0.1\n")
-    np.testing.assert_allclose(labels.detections.xyxy, [[380, 90, 400, 110]], atol=1e-2)
+def test_a_box_whose_edge_reaches_out_by_less_than_a_pixel_is_cut_to_the_image(tmp_path: Path) -> None:
+    labels = read(tmp_path / "a.txt", "0 0.9515 0.5 0.1 0.1\n")
+    np.testing.assert_allclose(labels.detections.xyxy, [[360.6, 90, 400, 110]], atol=1e-2)
+
+
+def test_every_fault_of_a_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match=r"a\.txt:1: class '7'.*\(and 2 more\)") as caught:
+        read(tmp_path / "a.txt", "7 0.5 0.5 0.1 0.1\n0 0.5 0.5 0.1 0.1\n\n0 0.5 0.5 -0.1 0.1\n0 0.99 0.5 0.1 0.1\n")
+    assert [fault.split(": ")[0].rpartition(":")[2] for fault in caught.value.faults] == ["1", "4", "5"]
+    assert "swapped" in caught.value.faults[1]
+    assert "reaches out of the image of 400 x 200 px" in caught.value.faults[2]
 
 
 @pytest.mark.parametrize(

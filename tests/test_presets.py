@@ -105,7 +105,7 @@ def test_real_pictures_never_take_more_than_is_wanted(real: Path) -> None:
 def test_what_cannot_be_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="seed is -1"):
         make_preset(SMALL, seed=-1)
-    with pytest.raises(DatasetError, match="no folder images"):
+    with pytest.raises(DatasetError, match="no image; looked for"):
         make_preset(SMALL, seed=1, real=tmp_path)
     with pytest.raises(DatasetError, match="found no room"):
         list(make_preset(PaperSet(5000, 0, 2), seed=1))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from nanotally.detect.tiles import PAD
 from nanotally.detections import Detections
 from nanotally.trainer.pictures import Picture
-from nanotally.trainer.views import LEAST_VISIBLE, cut_view, turn_knobs, typical_px
+from nanotally.trainer.views import LEAST_VISIBLE, cut_view, turn_knobs, typical_px, without_difficult
 
 
 def picture(height: int, width: int, boxes: list[list[int]]) -> Picture:
@@ -66,3 +67,14 @@ def test_the_knobs_change_grey_levels_but_not_geometry() -> None:
     assert all(t.shape == image.shape and t.dtype == np.uint8 for t in turned)
     inside, outside = (slice(25, 45), slice(15, 25)), (slice(5, 15), slice(40, 60))
     assert all(abs(float(t[inside].mean()) - float(t[outside].mean())) > 20 for t in turned)
+
+
+def test_difficult_particles_are_painted_over_but_for_what_lies_in_the_box_of_another() -> None:
+    whole = picture(64, 64, [[10, 10, 30, 30], [20, 10, 40, 30], [50, 50, 60, 60]])
+    seen = without_difficult(replace(whole, difficult=np.array([True, False, False])))
+    assert (seen.image[10:30, 10:20] == PAD).all()
+    assert (seen.image[10:30, 20:40] == 255).all()
+    assert (seen.image == PAD).sum() == 200
+    assert seen.detections.xyxy.tolist() == [[20, 10, 40, 30], [50, 50, 60, 60]]
+    assert not seen.difficult.any()
+    assert (whole.image[10:30, 10:20] == 255).all()

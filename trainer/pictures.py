@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nanotally.detections import CLASSES, Detections
-from nanotally.labels import read_dataset
-from nanotally.micrograph import read_micrograph
+from nanotally.detections import Detections
+from nanotally.labels import LabelledImage, read_dataset
 
 EMPS_INDEX = "boxes.json"
 """The index beside the EMPS pictures: article (DOI), modality and shape of each."""
@@ -23,10 +21,13 @@ class Picture:
 
     Attributes:
         path: its file.
-        image: (h, w) uint8.
-        detections: labelled boxes.
+        image: (h, w) uint8, without databar.
+        detections: labelled boxes in it, difficult ones included.
         group: pictures of one group (article, sample) never stand on both sides of a split.
         kind: what is stratified by when splitting, such as "SEM cube".
+        difficult: (n,) bool, labels that teach neither that there is a particle nor that there is none. None: nowhere.
+        whole: the labels as they are judged: in pixels of the file, and what the border or the databar cuts is
+            difficult. None: `image` is the whole file and nothing is difficult.
     """
 
     path: Path
@@ -34,6 +35,12 @@ class Picture:
     detections: Detections
     group: str
     kind: str = ""
+    difficult: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
+    whole: LabelledImage | None = None
+
+    def __post_init__(self) -> None:
+        if self.difficult is None:
+            object.__setattr__(self, "difficult", np.zeros(len(self.detections), bool))
 
     @property
     def name(self) -> str:
@@ -44,33 +51,12 @@ class Picture:
 def read_pictures(folder: Path) -> list[Picture]:
     """All pictures of a labelled set, those of which it is known that they hold no particle included.
 
-    Where the EMPS index lies in the folder, its articles are the groups, and its pictures of other shapes, which have
-    no label file, are pictures without cubes or quasi-spheres. Elsewhere each picture is a group of its own and
-    pictures without a label file are left out.
+    Pictures without labels are left out, except those that the EMPS index says to show other shapes: in them are
+    neither cubes nor quasi-spheres.
 
     Raises:
-        DatasetError: if the folder is not a labelled set.
+        DatasetError, LabelError, MicrographError: if the folder is not a labelled set.
     """
-    labelled = read_dataset(folder)
-    index = folder / EMPS_INDEX
-    rows = {row["file"]: row for row in json.loads(index.read_text())} if index.is_file() else {}
-    every = [(sample.image, sample.labels.detections) for sample in labelled.samples]
-    every += [
-        (path, Detections.empty()) for path in labelled.unlabelled if rows.get(path.name, {}).get("shape") == "other"
-    ]
-    return [
-        Picture(
-            path=path,
-            image=read_micrograph(path).image,
-            detections=detections,
-            group=str(rows[path.name]["doi"]) if path.name in rows else str(path),
-            kind=_kind(rows.get(path.name), detections),
-        )
-        for path, detections in sorted(every)
-    ]
+    from nanotally.trainer.entry import entries_of  # which imports this module
 
-
-def _kind(row: dict[str, str] | None, detections: Detections) -> str:
-    if row is not None:
-        return f"{row['modality']} {row['shape']}"
-    return "+".join(CLASSES[i] for i in np.unique(detections.class_id)) or "empty"
+    return [entry.open() for entry in entries_of(read_dataset(folder))]

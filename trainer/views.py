@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -41,6 +43,29 @@ def cut_view(
     for _ in range(turns % 4):
         boxes = np.stack([boxes[:, 1], side_px - boxes[:, 2], boxes[:, 3], side_px - boxes[:, 0]], axis=1)
     return np.ascontiguousarray(np.rot90(view, turns)), Detections(boxes, class_id=picture.detections.class_id[keep])
+
+
+def without_difficult(picture: Picture) -> Picture:
+    """The picture with difficult particles painted over in the detector's own grey, and without their labels.
+
+    A difficult label left in would ask the network for what its author was not sure of; left out, it would punish the
+    network for finding it. What lies in the box of another particle stays.
+    """
+    if not picture.difficult.any():
+        return picture
+    hidden = np.zeros(picture.image.shape, bool)
+    for mark, rows in ((True, picture.difficult), (False, ~picture.difficult)):
+        low = np.floor(picture.detections.xyxy[rows, :2]).astype(int).tolist()
+        high = np.ceil(picture.detections.xyxy[rows, 2:]).astype(int).tolist()
+        for (x1, y1), (x2, y2) in zip(low, high, strict=True):
+            hidden[y1:y2, x1:x2] = mark
+    kept = picture.detections[~picture.difficult]
+    return replace(
+        picture,
+        image=np.where(hidden, np.uint8(PAD), picture.image),
+        detections=kept,
+        difficult=np.zeros(len(kept), bool),
+    )
 
 
 def typical_px(picture: Picture) -> float:

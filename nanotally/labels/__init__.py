@@ -2,7 +2,7 @@
 
 from nanotally.labels.coco import read_coco, write_coco
 from nanotally.labels.createml import read_createml, write_createml
-from nanotally.labels.dataset import Dataset, Sample, read_dataset
+from nanotally.labels.dataset import Dataset, Fault, Sample, examine_dataset, read_dataset
 from nanotally.labels.labelled_image import LabelledImage
 from nanotally.labels.masks import read_mask, write_mask
 from nanotally.labels.names import find_class
@@ -11,8 +11,10 @@ from nanotally.labels.yolo import read_classes, read_yolo, write_classes, write_
 
 __all__ = [
     "Dataset",
+    "Fault",
     "LabelledImage",
     "Sample",
+    "examine_dataset",
     "find_class",
     "read_classes",
     "read_coco",

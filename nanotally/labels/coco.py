@@ -15,8 +15,8 @@ import numpy as np
 
 from nanotally.detections import CLASSES, Detections
 from nanotally.errors import LabelError
-from nanotally.labels.json_labels import Marks, columns_of, marks_of, read_json
-from nanotally.labels.labelled_image import LabelledImage, checked_boxes
+from nanotally.labels.json_labels import Faulty, Marks, columns_of, marks_of, read_json, set_apart
+from nanotally.labels.labelled_image import LabelledImage, checked_boxes, collecting, raise_faults
 from nanotally.labels.names import class_index
 
 
@@ -55,54 +55,71 @@ class CocoFile(msgspec.Struct):
     categories: list[Category]
 
 
-def read_coco(path: Path | str, *, classes: Sequence[str] = CLASSES) -> list[LabelledImage]:
+def read_coco(
+    path: Path | str, *, classes: Sequence[str] = CLASSES, faulty: Faulty | None = None
+) -> list[LabelledImage]:
     """Read the labels of all images of the file, in its order; images without annotations too.
 
+    Args:
+        path: the `.json`.
+        classes: names that the categories may have.
+        faulty: takes the errors of images whose labels cannot be used, which are then left out; errors of annotations
+            without an image stand under the name of the file. None: the first error is raised.
+
     Raises:
-        LabelError: if it is not such a file, an id is unknown or stands twice, a name is not one of
-            `classes`, or a box is not within its image.
+        LabelError: if it is not such a file, two images have an id, an id is unknown, a name is not one of `classes`,
+            or a box is not within its image.
     """
     path = Path(path)
     coco = read_json(path, CocoFile, "COCO")
-    class_of = _class_ids(path, coco, classes)
-    annotations: dict[int, list[Annotation]] = {image.id: [] for image in coco.images}
-    if len(annotations) < len(coco.images):
-        raise LabelError(f"{path}: two images have the same id")
+    rows: dict[int, list[Annotation]] = {image.id: [] for image in coco.images}
+    if len(rows) < len(coco.images):
+        raise LabelError(f"{path}: two images have the same id; give each its own")
+    with set_apart(path.name, faulty):
+        raise_faults([
+            f"{path}: annotation {annotation.id}: there is no image {annotation.image_id}; add it, or take this away"
+            for annotation in coco.annotations
+            if annotation.image_id not in rows
+        ])  # fmt: skip
     for annotation in coco.annotations:
-        for kind, number, known in (
-            ("image", annotation.image_id, annotations),
-            ("category", annotation.category_id, class_of),
-        ):
-            if number not in known:
-                raise LabelError(f"{path}: annotation {annotation.id}: there is no {kind} {number}")
-        annotations[annotation.image_id].append(annotation)
-    return [_labelled(path, image, annotations[image.id], class_of, classes) for image in coco.images]
-
-
-def _class_ids(path: Path, coco: CocoFile, classes: Sequence[str]) -> dict[int, int]:
-    """Our class id of every category that an annotation uses; names that none uses need not be ours."""
-    used = {annotation.category_id for annotation in coco.annotations}
-    return {c.id: class_index(c.name, classes, where=str(path)) for c in coco.categories if c.id in used}
+        rows.get(annotation.image_id, []).append(annotation)
+    names = {category.id: category.name for category in coco.categories}
+    read = []
+    for image in coco.images:
+        with set_apart(image.file_name, faulty):
+            read.append(_labelled(path, image, rows[image.id], names, classes))
+    return read
 
 
 def _labelled(
-    path: Path, image: Image, rows: list[Annotation], class_of: dict[int, int], classes: Sequence[str]
+    path: Path, image: Image, rows: list[Annotation], names: dict[int, str], classes: Sequence[str]
 ) -> LabelledImage:
+    where = [f"{path}: {image.file_name}: object {n}, annotation {row.id}" for n, row in enumerate(rows, start=1)]
     xywh = np.array([row.bbox for row in rows], dtype=np.float64).reshape(-1, 4)
-    boxes = np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]])
+    faults: list[str] = []
+    ids = []
+    for row, here in zip(rows, where, strict=True):
+        with collecting(faults):
+            ids.append(_class_id(row, names, classes, where=here))
+    with collecting(faults):
+        boxes = checked_boxes(np.hstack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]]), image.width, image.height, where)
+    raise_faults(faults)
     columns = columns_of(rows)
     columns["difficult"] |= np.array([row.iscrowd for row in rows], bool)
     return LabelledImage(
         image=image.file_name,
         width=image.width,
         height=image.height,
-        detections=Detections(
-            checked_boxes(boxes, image.width, image.height, f"{path}: {image.file_name}"),
-            class_id=np.array([class_of[row.category_id] for row in rows], np.uint16),
-        ),
+        detections=Detections(boxes, class_id=np.array(ids, np.uint16)),
         classes=tuple(classes),
         **columns,
     )
+
+
+def _class_id(row: Annotation, names: dict[int, str], classes: Sequence[str], *, where: str) -> int:
+    if row.category_id not in names:
+        raise LabelError(f"{where}: there is no category {row.category_id}; the file has {sorted(names)}")
+    return class_index(names[row.category_id], classes, where=where)
 
 
 def write_coco(path: Path | str, images: Iterable[LabelledImage], *, classes: Sequence[str] = CLASSES) -> None:

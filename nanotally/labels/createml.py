@@ -12,7 +12,6 @@ LabelImg looks at `label` and `coordinates` only, and so loses the others of an 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -21,8 +20,8 @@ import numpy as np
 
 from nanotally.detections import CLASSES, Detections
 from nanotally.errors import LabelError, MicrographError
-from nanotally.labels.json_labels import Marks, columns_of, marks_of, read_json
-from nanotally.labels.labelled_image import LabelledImage, checked_boxes
+from nanotally.labels.json_labels import Faulty, Marks, check_names, columns_of, marks_of, read_json, set_apart
+from nanotally.labels.labelled_image import LabelledImage, checked_boxes, collecting, raise_faults
 from nanotally.labels.names import class_index
 from nanotally.micrograph import image_size
 
@@ -51,7 +50,11 @@ class Image(msgspec.Struct):
 
 
 def read_createml(
-    path: Path | str, *, images: Path | str | None = None, classes: Sequence[str] = CLASSES
+    path: Path | str,
+    *,
+    images: Path | str | None = None,
+    classes: Sequence[str] = CLASSES,
+    faulty: Faulty | None = None,
 ) -> list[LabelledImage]:
     """Read the labels of all images of the file, in its order; images without annotations too.
 
@@ -59,6 +62,8 @@ def read_createml(
         path: the `.json`.
         images: folder of the images, each of which must be there to tell its size. None: that of `path`.
         classes: names that the labels may have.
+        faulty: takes the errors of images whose labels cannot be used, which are then left out. None: the first error
+            is raised.
 
     Raises:
         LabelError: if it is not such a file, an image stands twice or cannot be read, a name is not one of
@@ -67,34 +72,36 @@ def read_createml(
     path = Path(path)
     folder = path.parent if images is None else Path(images)
     entries = read_json(path, list[Image], "CreateML")
-    _check_names(path, [entry.image for entry in entries])
-    return [_labelled(path, entry, folder, classes) for entry in entries]
-
-
-def _check_names(path: Path, names: Sequence[str]) -> None:
-    for name, times in Counter(names).items():
-        if times > 1:
-            raise LabelError(f"{path}: {times} images are called {name!r}, and CreateML knows them by name only")
+    check_names(path, [entry.image for entry in entries])
+    read = []
+    for entry in entries:
+        with set_apart(entry.image, faulty):
+            read.append(_labelled(path, entry, folder, classes))
+    return read
 
 
 def _labelled(path: Path, entry: Image, folder: Path, classes: Sequence[str]) -> LabelledImage:
-    where = f"{path}: {entry.image}"
     try:
         width, height = image_size(folder / entry.image)
     except MicrographError as error:
         raise LabelError(f"{path}: {error}; the size of an image is not in the labels, so it must be there") from error
     rows, boxes = entry.annotations, [row.coordinates for row in entry.annotations]
+    where = [f"{path}: {entry.image}: object {number}" for number in range(1, len(rows) + 1)]
     centre = np.array([(box.x, box.y) for box in boxes]).reshape(-1, 2)
     half = np.array([(box.width, box.height) for box in boxes]).reshape(-1, 2) / 2
-    ids = [class_index(row.label, classes, where=f"{where}: object {n}") for n, row in enumerate(rows, start=1)]
+    faults: list[str] = []
+    ids = []
+    for row, here in zip(rows, where, strict=True):
+        with collecting(faults):
+            ids.append(class_index(row.label, classes, where=here))
+    with collecting(faults):
+        edges = checked_boxes(np.hstack([centre - half, centre + half]), width, height, where)
+    raise_faults(faults)
     return LabelledImage(
         image=entry.image,
         width=width,
         height=height,
-        detections=Detections(
-            checked_boxes(np.hstack([centre - half, centre + half]), width, height, where),
-            class_id=np.array(ids, np.uint16),
-        ),
+        detections=Detections(edges, class_id=np.array(ids, np.uint16)),
         classes=tuple(classes),
         **columns_of(rows),
     )
@@ -108,7 +115,7 @@ def write_createml(path: Path | str, images: Iterable[LabelledImage]) -> None:
     """
     path = Path(path)
     entries = [Image(labelled.image, _annotations(labelled)) for labelled in images]
-    _check_names(path, [entry.image for entry in entries])
+    check_names(path, [entry.image for entry in entries])
     # In ASCII: LabelImg reads with whatever encoding the system prefers, and a micrograph's name may hold a µ.
     path.write_text(json.dumps(msgspec.to_builtins(entries), indent=1) + "\n", encoding="ascii")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -11,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.errors import LabelError
-from nanotally.labels.labelled_image import LabelledImage
+from nanotally.labels.labelled_image import LabelledImage, raise_faults
 
 T = TypeVar("T")
+Faulty = MutableMapping[str, LabelError]
+"""Errors by the name of the image that cannot be used for them."""
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 SHARE_DECIMALS = 4
 
@@ -45,6 +49,19 @@ def read_json(path: Path, kind: type[T], name: str) -> T:
         raise LabelError(f"{path}: not a {name} file ({error})") from error
 
 
+def check_names(path: Path, names: Sequence[str]) -> None:
+    """The names of a file's images, each of which must be there once.
+
+    Raises:
+        LabelError: if several images have the same name.
+    """
+    raise_faults([
+        f"{path}: {times} images are called {name!r}, and labels find them by name; rename them"
+        for name, times in Counter(names).items()
+        if times > 1
+    ])  # fmt: skip
+
+
 def columns_of(rows: Sequence[Marks]) -> dict[str, NDArray[Any]]:
     """`difficult`, `truncated` and `visible` as `LabelledImage` takes them."""
     return {
@@ -61,3 +78,14 @@ def marks_of(labelled: LabelledImage) -> Iterator[dict[str, Any]]:
     ):
         share = msgspec.UNSET if np.isnan(visible) else round(visible, SHARE_DECIMALS)
         yield {"difficult": int(difficult), "truncated": int(truncated), "visible": share}
+
+
+@contextmanager
+def set_apart(name: str, faulty: Faulty | None) -> Iterator[None]:
+    """An error raised inside goes to `faulty` under `name`, and all goes on after the block; None: it is raised."""
+    try:
+        yield
+    except LabelError as error:
+        if faulty is None:
+            raise
+        faulty[name] = error

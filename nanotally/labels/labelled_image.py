@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,32 +71,55 @@ class LabelledImage:
         return len(self.detections)
 
 
-def checked_boxes(boxes: ArrayLike, width: int, height: int, where: str) -> NDArray[np.float32]:
+def checked_boxes(boxes: ArrayLike, width: int, height: int, where: Sequence[str]) -> NDArray[np.float32]:
     """(n, 4) float32 of `boxes` x1 y1 x2 y2, cut to the image of `width` by `height` pixels.
 
     Args:
         boxes: (n, 4), n may be 0.
         width: of the image, pixels.
         height: of the image, pixels.
-        where: file that the boxes are from, for the error.
+        where: (n) where each box stands, for the error.
 
     Raises:
-        LabelError: if a box is not finite, reaches out by more than `SLACK_PX` or has no area.
+        LabelError: if boxes are not finite, reach out by more than `SLACK_PX` or have no area; all of them are named.
     """
     xyxy = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     size = np.array([width, height, width, height])
-    outside = ~((xyxy >= -SLACK_PX) & (xyxy <= size + SLACK_PX)).all(axis=1)
+    within = ((xyxy >= -SLACK_PX) & (xyxy <= size + SLACK_PX)).all(axis=1)
     cut = np.clip(xyxy, 0, size)
-    flat = (cut[:, 2:] <= cut[:, :2]).any(axis=1)
-    for bad, fault in (
-        (outside, f"reaches out of the image of {width} x {height} px"),
-        (flat, "has no area"),
-    ):
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            box = ", ".join(f"{value:g}" for value in xyxy[row])
-            raise LabelError(f"{where}: object {row + 1}: box x1 y1 x2 y2 = {box} {fault}")
+    sound = within & (cut[:, 2:] > cut[:, :2]).all(axis=1)
+    raise_faults([f"{where[row]}: {_said(xyxy[row], width, height)}" for row in np.flatnonzero(~sound).tolist()])
     return cut.astype(np.float32)
+
+
+def _said(box: NDArray[np.float64], width: int, height: int) -> str:
+    """What is wrong with a box that is not sound."""
+    told = "box x1 y1 x2 y2 = " + ", ".join(f"{value:g}" for value in box)
+    if (box[2:] < box[:2]).any():
+        return f"{told} has no area: its corners are swapped, expected x1 < x2 and y1 < y2"
+    if (box[2:] == box[:2]).any():
+        return f"{told} has no area; draw it again"
+    return f"{told} reaches out of the image of {width} x {height} px; draw it again, within"
+
+
+@contextmanager
+def collecting(faults: list[str]) -> Iterator[None]:
+    """What a `LabelError` raised inside says is added to `faults`, and all goes on after the block."""
+    try:
+        yield
+    except LabelError as error:
+        faults.extend(error.faults)
+
+
+def raise_faults(faults: Sequence[str]) -> None:
+    """One error that has all of `faults`, if there are any.
+
+    Raises:
+        LabelError: whose message is the first fault and the number of the others.
+    """
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise LabelError(faults[0] + more, faults=tuple(faults))
 
 
 def read_text(path: Path) -> str:

@@ -19,7 +19,7 @@ from defusedxml.ElementTree import parse
 
 from nanotally.detections import CLASSES, Detections
 from nanotally.errors import LabelError
-from nanotally.labels.labelled_image import LabelledImage, checked_boxes
+from nanotally.labels.labelled_image import LabelledImage, checked_boxes, collecting, raise_faults
 from nanotally.labels.names import class_index
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
@@ -29,28 +29,37 @@ def read_voc(path: Path | str, *, classes: Sequence[str] = CLASSES) -> LabelledI
     """Read the labels of one image. `difficult` and `truncated` may be missing, and are then false.
 
     Raises:
-        LabelError: if it is not such a file, a name is not one of `classes`, or a box is not within the
-            image.
+        LabelError: if it is not such a file, names are not of `classes`, or boxes are not within the image; all of
+            them are named.
     """
     path = Path(path)
     root = _root(path)
     width, height = (int(_number(root, f"size/{name}", str(path))) for name in ("width", "height"))
-    edges, ids, difficult, truncated = [], [], [], []
+    edges, ids, marks = [], [], []
+    where: list[str] = []
+    faults: list[str] = []
     for number, element in enumerate(root.findall("object"), start=1):
-        where = f"{path}: object {number}"
-        edges.append([_number(element, f"bndbox/{edge}", where) for edge in EDGES])
-        ids.append(class_index((element.findtext("name") or "").strip(), classes, where=where))
-        difficult.append(_flag(element, "difficult", where))
-        truncated.append(_flag(element, "truncated", where))
-    boxes = np.array(edges).reshape(-1, 4)
-    boxes[:, :2][boxes[:, :2] == 1] = 0
+        here = f"{path}: object {number}"
+        with collecting(faults):
+            class_id = class_index((element.findtext("name") or "").strip(), classes, where=here)
+            flags = _flag(element, "difficult", here), _flag(element, "truncated", here)
+            edges.append([_number(element, f"bndbox/{edge}", here) for edge in EDGES])
+            ids.append(class_id)
+            marks.append(flags)
+            where.append(here)
+    corners = np.array(edges, np.float64).reshape(-1, 4)
+    corners[:, :2][corners[:, :2] == 1] = 0
+    with collecting(faults):
+        boxes = checked_boxes(corners, width, height, where)
+    raise_faults(faults)
+    difficult, truncated = np.array(marks, bool).reshape(-1, 2).T
     return LabelledImage(
         image=(root.findtext("filename") or "").strip(),
         width=width,
         height=height,
-        detections=Detections(checked_boxes(boxes, width, height, str(path)), class_id=np.array(ids, np.uint16)),
-        difficult=np.array(difficult, bool),
-        truncated=np.array(truncated, bool),
+        detections=Detections(boxes, class_id=np.array(ids, np.uint16)),
+        difficult=difficult,
+        truncated=truncated,
         classes=tuple(classes),
     )
 

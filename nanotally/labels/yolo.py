@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nanotally.detections import Detections
 from nanotally.errors import LabelError
-from nanotally.labels.labelled_image import LabelledImage, read_text
+from nanotally.labels.labelled_image import LabelledImage, checked_boxes, collecting, raise_faults, read_text
 
 EXPECTED = "class cx cy w h"
 ROUNDING = 1e-5
@@ -22,7 +22,7 @@ ROUNDING = 1e-5
 
 
 def read_yolo(path: Path | str, *, image: str, width: int, height: int, classes: Sequence[str]) -> LabelledImage:
-    """Read the labels of one image; boxes are cut to it. An empty file is an image without particles.
+    """Read the labels of one image. An empty file is an image without particles.
 
     Args:
         path: the `.txt`.
@@ -32,21 +32,27 @@ def read_yolo(path: Path | str, *, image: str, width: int, height: int, classes:
         classes: names that the ids in the file stand for.
 
     Raises:
-        LabelError: if a line does not have five values, the class is not an id of `classes`, a value is not
-            within 0 to 1, or a box has no area.
+        LabelError: if lines do not have five values, the class is not an id of `classes`, a value is not within 0
+            to 1, or a box has no area or is not within the image; all of them are named.
     """
     path = Path(path)
-    rows = [
-        _parse(line.split(), f"{path}:{number}", len(classes))
-        for number, line in enumerate(read_text(path).splitlines(), start=1)
-        if line.strip()
-    ]
+    rows: list[list[float]] = []
+    where: list[str] = []
+    faults: list[str] = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if line.strip():
+            with collecting(faults):
+                rows.append(_parse(line.split(), f"{path}:{number}", len(classes)))
+                where.append(f"{path}:{number}")
     table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    with collecting(faults):
+        boxes = checked_boxes(_to_pixels(table[:, 1:], width, height), width, height, where)
+    raise_faults(faults)
     return LabelledImage(
         image=image,
         width=width,
         height=height,
-        detections=Detections(_to_pixels(table[:, 1:], width, height), class_id=table[:, 0].astype(np.uint16)),
+        detections=Detections(boxes, class_id=table[:, 0].astype(np.uint16)),
         classes=tuple(classes),
     )
 
@@ -61,18 +67,19 @@ def _parse(tokens: list[str], where: str, n_classes: int) -> list[float]:
         values = [float(token) for token in tokens]
     except ValueError:
         raise LabelError(f"{where}: {' '.join(tokens)!r} is not five numbers: {EXPECTED}") from None
+    if min(values[3:]) <= 0:
+        swapped = ": its corners were swapped" if min(values[3:]) < 0 else ""
+        raise LabelError(f"{where}: a box of w {values[3]:g}, h {values[4]:g} has no area{swapped}; draw it again")
     for name, value in zip(EXPECTED.split()[1:], values[1:], strict=True):
         if not -ROUNDING <= value <= 1 + ROUNDING:  # also true of nan
             raise LabelError(f"{where}: {name} is {value:g}, expected 0 to 1, relative to the image")
-    if min(values[3:]) <= 0:
-        raise LabelError(f"{where}: a box of w {values[3]:g}, h {values[4]:g} has no area")
     return values
 
 
-def _to_pixels(cxcywh: NDArray[np.float64], width: int, height: int) -> NDArray[np.float32]:
+def _to_pixels(cxcywh: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:
     size = np.array([width, height], dtype=np.float64)
     centre, half = cxcywh[:, :2] * size, cxcywh[:, 2:] * size / 2
-    return np.hstack([np.clip(centre - half, 0, size), np.clip(centre + half, 0, size)]).astype(np.float32)
+    return np.hstack([centre - half, centre + half])
 
 
 def write_yolo(path: Path | str, labelled: LabelledImage) -> None:
