@@ -30,6 +30,7 @@ def main() -> None:
             dataset,
             demo,
             detect,
+            doctor,
             evaluate,
             export,
             generate,
