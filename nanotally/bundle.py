@@ -15,6 +15,7 @@ MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 DEFAULT_BUNDLE = Path(__file__).parent / "models" / "default"
 """The bundle that ships with the package."""
+Precision = Literal["fp32", "fp16", "int8"]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         thresholds: score a class must reach to be published, chosen on validation data.
         nms_iou: overlap at which of two boxes only the better one is kept.
         max_detections: most particles a frame may have; a frame that reaches it says `truncated`.
+        precision: of the network's numbers: `fp32`; `fp16` up to the last convolutions; `int8` for most convolutions.
+            Input and output are FP32 in all three.
         licence: SPDX licence of the weights.
         trained_on: what the network saw, in one line.
     """
@@ -44,6 +47,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: dict[str, float]
     nms_iou: float = 0.5
     max_detections: int = 10_000
+    precision: Precision = "fp32"
     licence: str = "AGPL-3.0-or-later"
     trained_on: str = ""
 

@@ -44,6 +44,15 @@ def test_a_key_from_a_later_version_is_ignored(folder: Path) -> None:
     assert load_bundle(folder).manifest.name == "trial"
 
 
+def test_a_manifest_from_before_there_were_precisions_is_of_fp32(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    assert manifest.pop("precision") == "fp32"
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    assert load_bundle(folder).manifest.precision == "fp32"
+    change(folder, precision="int8")
+    assert load_bundle(folder).manifest.precision == "int8"
+
+
 def lose(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 
@@ -70,6 +79,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "later schema": (say(schema=2), "schema 2, this version reads 1"),
     "threshold missing": (say(thresholds={"cube": 0.3}), "no threshold for class quasi_sphere"),
     "threshold is a word": (say(thresholds={"cube": "low", "quasi_sphere": 0.4}), "thresholds"),
+    "unknown precision": (say(precision="fp8"), "precision"),
     "unknown head": (say(head="darknet"), "head"),
     "size is a word": (say(input_size_px="large"), "input_size_px"),
 }

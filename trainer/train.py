@@ -17,7 +17,7 @@ from nanotally.trainer.recipe import RECIPE, RECIPES, Recipe, load_recipe, passe
 __all__ = ["RECIPES", "Recipe", "count_pictures", "read_checkpoint", "train"]
 
 ARCHITECTURES = Path(__file__).parent / "architectures"
-FLAT_OUT = 2_000
+FLAT_OUT = 3_000
 """Cap on detections an image while validating: above what any picture holds."""
 FINISHED = -1
 """Epoch that ultralytics writes into the checkpoints of a finished run."""

@@ -1,34 +1,64 @@
-"""`nanotally export`: a model bundle of a checkpoint."""
+"""`nanotally export`: a model bundle of a checkpoint, or of another bundle with other thresholds or in fewer bits."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
 
-from nanotally.bundle import Bundle
+from nanotally.bundle import Bundle, Precision, load_bundle
 from nanotally.cli import app
+from nanotally.errors import UsageError
 
 
 @app.command()
 def export(
-    model: Annotated[Path, typer.Argument(help="Checkpoint of a run: train/weights/best.pt.")],
+    model: Annotated[str, typer.Argument(help="Checkpoint (train/weights/best.pt), bundle folder, or `default`.")],
     *,
     out: Annotated[Path, typer.Option(help="Bundle folder to write.")],
-    name: Annotated[str, typer.Option(help="Name of the bundle, published on the wire.")] = "custom",
-    tile: Annotated[int, typer.Option(help="Side of the network's input, pixels.")] = 416,
-    validation: Annotated[Path | None, typer.Option(help="Labelled set on which thresholds are chosen.")] = None,
-    trained_on: Annotated[str, typer.Option(help="What the network saw, in one line, for the manifest.")] = "",
+    to: Annotated[Literal["onnx"], typer.Option(help="Every engine reads it.")] = "onnx",
+    precision: Annotated[Precision, typer.Option(help="Of the network's numbers.")] = "fp32",
+    name: Annotated[str, typer.Option(help="Name of a checkpoint's bundle, published on the wire.")] = "custom",
+    tile: Annotated[int, typer.Option(help="Side of a checkpoint's input, pixels.")] = 416,
+    validation: Annotated[
+        Path | None, typer.Option(help="Labelled set: thresholds are chosen on it, and fewer bits are judged.")
+    ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(help="Labelled set that INT8 is calibrated on; left out: the validation set.")
+    ] = None,
+    trained_on: Annotated[str, typer.Option(help="What a checkpoint saw, in one line, for the manifest.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Write fewer bits even where they are not worth it.")] = False,
 ) -> None:
-    """Write the model bundle of a checkpoint; thresholds are chosen on the validation set, or are 0.25 without one."""
-    from nanotally.trainer.export import export as write
+    """Write the model bundle of a checkpoint, or of a bundle with other thresholds or in fewer bits.
 
-    print(told(write(model, out, name=name, side_px=tile, trained_on=trained_on, validation=validation)))
+    Without a validation set the thresholds of a checkpoint are 0.25, and those of a bundle stay what they are. INT8 is
+    written only where it is faster on this machine and as good: AP50 within 0.5 points, count within 1 %.
+    """
+    from nanotally.trainer import export as trainer
+    from nanotally.trainer.precision.figures import told as compared
+
+    if calibrate is not None and precision != "int8":
+        raise UsageError("--calibrate goes with --precision int8")
+    with TemporaryDirectory() as scratch, Console(stderr=True).status(f"exporting {model} in {precision}"):
+        if model == "default" or Path(model).is_dir():
+            source = load_bundle(None if model == "default" else model)
+        else:
+            whole = Path(scratch) / "bundle"
+            source = trainer.export(Path(model), whole, name=name, side_px=tile, trained_on=trained_on)
+        done = trainer.convert(
+            source, out, precision=precision, validation=validation, calibration=calibrate, force=force
+        )
+    if done.figures is not None:
+        print(compared(*done.figures))
+    print(told(done.bundle))
 
 
 def told(bundle: Bundle) -> str:
     """What a bundle is, in one line."""
     chosen = ", ".join(f"{name} {score:g}" for name, score in bundle.manifest.thresholds.items())
     size = bundle.onnx.stat().st_size / 1e6
-    return f"{bundle.path}: {bundle.manifest.name}, {size:.1f} MB, thresholds: {chosen}"
+    own = bundle.manifest
+    return f"{bundle.path}: {own.name}, {own.precision}, {size:.1f} MB, thresholds: {chosen}"

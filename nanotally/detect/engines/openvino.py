@@ -22,11 +22,11 @@ class OpenVinoEngine:
     """
 
     name = "openvino"
-    precision = "fp32"
 
     def __init__(self, bundle: Bundle) -> None:
         import openvino as ov
 
+        self.precision: str = bundle.manifest.precision
         side = bundle.manifest.input_size_px
         try:
             core = ov.Core()
