@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from nanotally.detections import iou
+from nanotally.measure.closed_path import closed_path
 from nanotally.opencv import cv2
 
 ANGLES = 128
@@ -69,7 +70,8 @@ def find_outline(image: NDArray[np.uint8], box: ArrayLike, *, cube: bool) -> Out
     if not cube:
         cost += ROUND * (RADII - 1) ** 2
     cost[edge_of_box[:, None] * SLACK < RADII] = 9.0
-    path = _closed_path(cost, CUBE_BEND if cube else ROUND_BEND)
+    bend = CUBE_BEND if cube else ROUND_BEND
+    path = closed_path(cost[..., None].astype(np.float32), bend=bend, reach=2)[:, 0]
     radius = RADII[path] - (RADII[1] - RADII[0]) / 2
     points = centre + radius[:, None] * direction * half
     low, high = points.min(axis=0), points.max(axis=0)
@@ -113,21 +115,3 @@ def _steps(grey: Table, edge_of_box: Table) -> Table:
     mean = sliding_window_view(padded, REACH, axis=1).mean(axis=2)
     inside, outside = mean[:, : len(RADII)], mean[:, REACH:]
     return np.asarray(inside - outside if brighter else outside - inside)
-
-
-def _closed_path(cost: Table, bend: float) -> NDArray[np.intp]:
-    """Index of a radius an angle, of least cost in all; three rounds, of which the middle one has no ends."""
-    jumps = np.array([0, -1, 1, -2, 2])
-    price = bend * jumps**2
-    rounds = np.concatenate([cost] * 3)
-    total, came_from = rounds[0], []
-    columns = np.arange(len(RADII))
-    for row in rounds[1:]:
-        reached = np.pad(total, 2, constant_values=np.inf)[columns[:, None] + jumps + 2] + price
-        best = reached.argmin(axis=1)
-        came_from.append(columns + jumps[best])
-        total = row + reached[columns, best]
-    path = [int(total.argmin())]
-    for origin in reversed(came_from):
-        path.append(int(origin[path[-1]]))
-    return np.array(path[::-1][ANGLES : 2 * ANGLES])

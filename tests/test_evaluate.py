@@ -123,12 +123,15 @@ def test_the_default_bundle_is_evaluated_on_a_set_it_never_saw(tmp_path: Path) -
     order = "--count 3 --size 640x480 --seed 7 --mode paper --max-particles 40"
     generated = run("generate", "--out", str(made), *order.split())
     assert generated.returncode == 0, generated.stderr
+    (made / "groups.csv").write_text("file,group\n000000.png,a\n000001.png,b\n000002.png,b\n")
     report = tmp_path / "report"
     told = run("evaluate", "default", "default", str(made), "--json", "--border-difficult", "--report", str(report))
     assert told.returncode == 0, told.stderr
     result, same = json.loads(told.stdout)
     assert result == same
     assert result["difficult"] > 0
+    assert result["headline"]["groups"] == 2
+    assert result["headline"]["map50"]["low"] <= result["map50"] <= result["headline"]["map50"]["high"]
     assert "Checkpoints" in (report / "index.html").read_text()
     assert result["images"] == 3
     assert result["map50"] > 0.8
@@ -140,7 +143,7 @@ def test_the_default_bundle_is_evaluated_on_a_set_it_never_saw(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("model", "dataset", "words"),
-    [("nowhere", ".", "no manifest.json"), ("default", "nowhere", "no folder images")],
+    [("nowhere", ".", "no manifest.json"), ("default", "nowhere", "nowhere: no such folder")],
 )
 def test_bad_input_is_one_line_and_exit_code_1(model: str, dataset: str, words: str, tmp_path: Path) -> None:
     told = run("evaluate", model, str(tmp_path / dataset))

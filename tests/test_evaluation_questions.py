@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,11 @@ import pytest
 from oracle import OracleEngine, draw_patches, oracle_bundle
 
 from nanotally.detections import Detections
-from nanotally.errors import LabelError
+from nanotally.errors import DatasetError, LabelError
 from nanotally.labels import LabelledImage, read_dataset, write_classes, write_mask, write_yolo
 from nanotally.opencv import cv2
 from nanotally.trainer.evaluation import questions
-from nanotally.trainer.evaluation.questions import cut_by_border, judge, pictures_of
+from nanotally.trainer.evaluation.questions import cut_by_border, judge, judgeable, pictures_of
 
 BOXES = np.array([[0, 20, 30, 50], [31, 20, 61, 50], [100, 60, 120, 80]])
 
@@ -71,3 +72,34 @@ def test_the_border_is_where_the_emps_index_says(shared_data: Path) -> None:
         row = rows[sample.image.name]
         flags = [instance["border"] for instance in row["instances"]]
         assert cut_by_border(sample.labels.detections, (row["height"], row["width"])).tolist() == flags
+
+
+@pytest.mark.real
+def test_the_index_of_emps_tells_what_is_cut_of_which_article_and_of_other_shape(shared_data: Path) -> None:
+    rows = {row["file"]: row for row in json.loads((shared_data / "emps-dev" / "boxes.json").read_text())}
+    labelled = judgeable(read_dataset(shared_data / "emps-dev"))
+    assert (len(labelled.samples), labelled.unlabelled) == (100, ())
+    few = replace(labelled, samples=labelled.samples[::5])
+    asked = {question.path.name: question for question in pictures_of(few)}
+    assert len(asked) == 20
+    for name, question in asked.items():
+        flags = [instance["border"] for instance in rows[name]["instances"]]
+        assert question.difficult.tolist() == ([] if rows[name]["shape"] == "other" else flags)
+        assert question.group == rows[name]["doi"]
+    assert len(judgeable(labelled, modality="SEM").samples) == 85
+
+
+def test_a_modality_that_no_picture_has_is_an_error(folder: Path) -> None:
+    with pytest.raises(DatasetError, match="no picture of which boxes"):
+        judgeable(read_dataset(folder), modality="SEM")
+
+
+def test_pictures_without_labels_are_asked_about_only_if_they_show_other_shapes(folder: Path) -> None:
+    for name in ("rods", "unknown"):
+        cv2.imwrite(str(folder / "images" / f"{name}.png"), np.zeros((120, 160), np.uint8))
+    rods = {"file": "rods.png", "doi": "10.1", "modality": "SEM", "shape": "other", "instances": []}
+    (folder / "boxes.json").write_text(json.dumps([rods]))
+    labelled = judgeable(read_dataset(folder))
+    assert [sample.image.name for sample in labelled.samples] == ["a.png", "b.png", "rods.png"]
+    assert [path.name for path in labelled.unlabelled] == ["unknown.png"]
+    assert [len(question.truth) for question in pictures_of(labelled)] == [3, 0, 0]

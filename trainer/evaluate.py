@@ -3,10 +3,13 @@
 from nanotally.measure.coco import coco as average_precision
 from nanotally.measure.judged import Judged, at_thresholds
 from nanotally.trainer.evaluation.checkpoints import Trial
+from nanotally.trainer.evaluation.classes import classes_of, thresholds_of
 from nanotally.trainer.evaluation.counts import ClassScore, Counts, Part
-from nanotally.trainer.evaluation.questions import LOWEST_SCORE, Question, judge, pictures_of
+from nanotally.trainer.evaluation.headline import Headline
+from nanotally.trainer.evaluation.pooled import Fold, pooled
+from nanotally.trainer.evaluation.questions import LOWEST_SCORE, Question, judge, judgeable, judged_of, pictures_of
 from nanotally.trainer.evaluation.report import write_report
-from nanotally.trainer.evaluation.score import Evaluation, best_thresholds, evaluate, thresholds_of
+from nanotally.trainer.evaluation.score import Evaluation, best_thresholds, evaluate
 from nanotally.trainer.evaluation.text import figures, text
 
 __all__ = [
@@ -14,6 +17,8 @@ __all__ = [
     "ClassScore",
     "Counts",
     "Evaluation",
+    "Fold",
+    "Headline",
     "Judged",
     "Part",
     "Question",
@@ -21,10 +26,14 @@ __all__ = [
     "at_thresholds",
     "average_precision",
     "best_thresholds",
+    "classes_of",
     "evaluate",
     "figures",
     "judge",
+    "judgeable",
+    "judged_of",
     "pictures_of",
+    "pooled",
     "text",
     "thresholds_of",
     "write_report",

@@ -22,6 +22,9 @@ def evaluate(
     border_difficult: Annotated[
         bool, typer.Option("--border-difficult", help="Neither ask for particles that the border cuts, nor mind them.")
     ] = False,
+    modality: Annotated[
+        str | None, typer.Option(help="Only pictures that the set's index says to be of it, such as SEM.")
+    ] = None,
     strict_cartucho: Annotated[
         bool, typer.Option("--strict-cartucho", help="mAP with all the quirks of Cartucho's script.")
     ] = False,
@@ -34,7 +37,7 @@ def evaluate(
     from nanotally.trainer import evaluate as trainer
 
     bundles = [load_bundle(None if model == "default" else model) for model in models]
-    labelled = read_dataset(dataset)
+    labelled = trainer.judgeable(read_dataset(dataset), modality=modality)
     trials = []
     for bundle in bundles:
         name = bundle.manifest.name

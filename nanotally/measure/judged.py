@@ -25,6 +25,7 @@ class Judged:
         difficult: (n labels,) bool, labels that are neither to be found nor to be missed. None: none is.
         contact: share of the particles that touch another one, 0 to 1; nan where nobody knows.
         path: the image; None where there is no file.
+        group: article or sample, whose images are alike; empty where nobody knows.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Judged:
     difficult: NDArray[np.bool_] = field(default=None)  # type: ignore[arg-type]
     contact: float = float("nan")
     path: Path | None = None
+    group: str = ""
 
     def __post_init__(self) -> None:
         if self.difficult is None:

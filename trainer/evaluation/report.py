@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
+from math import isnan
 from pathlib import Path
 
 from nanotally.errors import DatasetError
 from nanotally.measure.judged import of_one_class, published
 from nanotally.measure.ledger import Ledger, ledger
 from nanotally.trainer.evaluation.checkpoints import Trial, curves, models_of
+from nanotally.trainer.evaluation.classes import thresholds_of
 from nanotally.trainer.evaluation.gallery import LEGEND, Exhibit, worst
-from nanotally.trainer.evaluation.score import Evaluation, thresholds_of
+from nanotally.trainer.evaluation.score import Evaluation
 from nanotally.trainer.evaluation.svg import PALETTE, Axis, Line, plot
-from nanotally.trainer.evaluation.text import COUNT_HEADS, counted, part_cells, percent, share, voc_name
+from nanotally.trainer.evaluation.text import (
+    COUNT_HEADS,
+    counted,
+    headline_rows,
+    interval_head,
+    lost,
+    part_cells,
+    percent,
+    share,
+    voc_name,
+)
 
 NAME = "index.html"
 OFFLINE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -70,11 +82,13 @@ def html(trials: Sequence[Trial], *, dataset: str) -> str:
 def _said(trial: Trial) -> str:
     own, manifest = trial.evaluation, trial.bundle.manifest
     left_out = f", {own.unlabelled} without a label file left out" if own.unlabelled else ""
-    thresholds = ", ".join(f"{name} {score.threshold:g}" for name, score in own.classes.items())
+    known = {name: score.threshold for name, score in own.classes.items() if not isnan(score.threshold)}
+    thresholds = ", ".join(f"{name} {threshold:g}" for name, threshold in known.items())
     return escape(
         f"{own.images} images{left_out}; {own.total.labelled} labels, and {own.difficult} difficult ones that are "
         f"neither to be found nor to be missed. Counts hold at the bundle's thresholds ({thresholds}) and for an "
         f"overlap of one half. Network {manifest.sha256[:12]}, trained on: {manifest.trained_on or 'not said'}."
+        + "".join(f" {lost(name)}." for name in own.unknown)
     )
 
 
@@ -132,13 +146,14 @@ def _figures(own: Evaluation) -> list[str]:
     classes = [(name, *counted(score), share(score.ap50)) for name, score in own.classes.items()]
     return [
         '<div class="tiles">' + "".join(f"<div><b>{v}</b>{escape(k)}</div>" for k, v in tiles.items()) + "</div>",
+        table(("to quote", "value", interval_head(own)), headline_rows(own)),
         table(("class", *COUNT_HEADS, "AP50"), [*classes, ("all", *counted(own.total), share(own.map50))]),
         table(("figure", "value"), rows),
     ]
 
 
 def _plots(trial: Trial) -> list[str]:
-    names = trial.bundle.manifest.classes
+    names = list(trial.evaluation.classes)
     own = trial.evaluation.reliability
     drawn = ledger(trial.judged, len(names))
     lines = [line for i, name in enumerate(names) for line in _curve(drawn, i, name, PALETTE[i % len(PALETTE)])]

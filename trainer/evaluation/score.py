@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,9 @@ from nanotally.measure.matching import match
 from nanotally.measure.precision import AveragePrecisions, known_mean
 from nanotally.measure.reliability import Reliability, reliability
 from nanotally.trainer.evaluation.breakdown import breakdown
+from nanotally.trainer.evaluation.classes import classes_of, thresholds_of
 from nanotally.trainer.evaluation.counts import ClassScore, Counts, Part
+from nanotally.trainer.evaluation.headline import Headline, headline
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Evaluation:
         unlabelled: how many were left out because they have no label file.
         difficult: labels that are neither to be found nor to be missed.
         correct_unlabelled: of these, how many were found, in the right class; what the paper counts beside its labels.
+        unknown: classes that are labelled but not among the bundle's: all their labels are missed.
+        headline: the figures to quote, with their intervals.
         classes: figures a class name, at the bundle's thresholds.
         total: figures of all classes together.
         map50: mean over the labelled classes of `ap50` (COCO's 101 points).
@@ -69,6 +74,8 @@ class Evaluation:
     unlabelled: int
     difficult: int
     correct_unlabelled: int
+    unknown: tuple[str, ...]
+    headline: Headline
     classes: dict[str, ClassScore]
     total: Counts
     map50: float
@@ -98,9 +105,40 @@ class Evaluation:
 
 
 def evaluate(judged: list[Judged], bundle: Bundle, *, unlabelled: int = 0, strict_cartucho: bool = False) -> Evaluation:
-    """Figures over all judged images."""
-    names, thresholds = bundle.manifest.classes, thresholds_of(bundle)
+    """Figures of a bundle over all images that it judged.
+
+    Args:
+        judged: by `judge`, class ids in the order of `classes_of`.
+        bundle: what was asked.
+        unlabelled: how many images were left out because they have no label file.
+        strict_cartucho: let `voc` have the quirks of Cartucho's script.
+
+    Raises:
+        BundleError: if two classes of the bundle mean the same one.
+    """
+    thresholds = thresholds_of(bundle)
     shown = published(judged, thresholds)
+    told = assess(judged, shown, classes_of(bundle), thresholds, strict_cartucho=strict_cartucho)
+    return replace(told, unlabelled=unlabelled)
+
+
+def assess(
+    judged: list[Judged],
+    shown: list[Judged],
+    names: Sequence[str],
+    thresholds: NDArray[np.float32],
+    *,
+    strict_cartucho: bool = False,
+) -> Evaluation:
+    """Figures over images, whichever network judged each.
+
+    Args:
+        judged: images with all detections.
+        shown: the same images with the detections that reached their threshold.
+        names: of the class ids.
+        thresholds: (classes,) to be shown beside the figures; nan: nobody looked for this class.
+        strict_cartucho: let `voc` have the quirks of Cartucho's script.
+    """
     every, told = ledger(judged, len(names)), ledger(shown, len(names))
     ap50, ap50_95 = coco(judged, len(names))
     right = told.finds.right
@@ -108,9 +146,11 @@ def evaluate(judged: list[Judged], bundle: Bundle, *, unlabelled: int = 0, stric
     judgeable = every.finds.counts
     return Evaluation(
         images=len(judged),
-        unlabelled=unlabelled,
+        unlabelled=0,
         difficult=int(told.labels.difficult.sum()),
         correct_unlabelled=int((told.labels.difficult & told.labels.found).sum()),
+        unknown=tuple(name for i, name in enumerate(names) if np.isnan(thresholds[i]) and told.labelled[i]),
+        headline=headline(judged, shown, names),
         classes=_class_scores(told, names, thresholds, ap50),
         total=Counts(int(told.labelled.sum()), int(right.sum()), int(told.finds.false.sum())),
         map50=known_mean(ap50),
@@ -123,20 +163,21 @@ def evaluate(judged: list[Judged], bundle: Bundle, *, unlabelled: int = 0, stric
         size_bias=known_mean(size),
         voc=cartucho(judged, len(names)) if strict_cartucho else every.average_precisions(),
         strict_cartucho=strict_cartucho,
-        darknet=darknet(judged, len(names)),
+        darknet=_asked_for(darknet(judged, len(names)), ~np.isnan(thresholds) | (told.labelled > 0)),
         reliability=reliability(every.finds.score[judgeable], every.finds.right[judgeable]),
         confusion=confusion(shown, len(names)),
-        parts=breakdown(judged, thresholds),
+        parts=breakdown(judged, shown, len(names)),
     )
 
 
-def thresholds_of(bundle: Bundle) -> NDArray[np.float32]:
-    """(classes,) float32, the bundle's own thresholds."""
-    return np.array([bundle.manifest.thresholds[name] for name in bundle.manifest.classes], np.float32)
+def _asked_for(figures: DarknetFigures, asked: NDArray[np.bool_]) -> DarknetFigures:
+    """Without the classes that neither labels nor network have: darknet counts a class without labels as 0."""
+    area, eleven = (replace(own, ap=np.where(asked, own.ap, np.nan)) for own in (figures.area, figures.eleven))
+    return replace(figures, area=area, eleven=eleven)
 
 
 def _class_scores(
-    told: Ledger, names: tuple[str, ...], thresholds: NDArray[np.float32], ap50: NDArray[np.float64]
+    told: Ledger, names: Sequence[str], thresholds: NDArray[np.float32], ap50: NDArray[np.float64]
 ) -> dict[str, ClassScore]:
     counts = zip(names, told.labelled, told.right, told.false, thresholds, ap50, strict=True)
     return {
@@ -167,7 +208,7 @@ def _count_errors(shown: list[Judged]) -> CountErrors:
     )
 
 
-def best_thresholds(judged: list[Judged], classes: tuple[str, ...]) -> dict[str, float]:
+def best_thresholds(judged: list[Judged], classes: Sequence[str]) -> dict[str, float]:
     """For each class the score with the highest F1 on `judged`: for validation data, never for the data of a report."""
     every = ledger(judged, len(classes))
     chosen = {}

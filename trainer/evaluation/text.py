@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from math import isnan
 
+from nanotally.measure.bootstrap import RESAMPLES, SHARE, Estimate
 from nanotally.measure.precision import AveragePrecisions
 from nanotally.trainer.evaluation.counts import Counts, Part
+from nanotally.trainer.evaluation.headline import FAIR_PRECISION, SCATTERED_BELOW, Headline
 from nanotally.trainer.evaluation.score import Evaluation
 
 
@@ -29,15 +33,63 @@ def counted(counts: Counts) -> list[str]:
 
 
 def text(evaluation: Evaluation) -> str:
-    """Some thirty lines of text."""
+    """Some forty lines of text."""
     own = evaluation
+    lines = _quotable(own)
     classes = {name: [*counted(score), share(score.ap50)] for name, score in own.classes.items()}
-    lines = _table("class", [*COUNT_HEADS, "AP50"], classes | {"all": [*counted(own.total), share(own.map50)]})
+    lines += _table("class", [*COUNT_HEADS, "AP50"], classes | {"all": [*counted(own.total), share(own.map50)]})
     lines += _sentences(own)
     heads = ["images", *COUNT_HEADS, "mAP50", "IoU"]
     for way, parts in own.parts.items():
         lines += ["", *_table(way, heads, {part.name: part_cells(part) for part in parts})]
     return "\n".join(f"  {line}".rstrip() for line in lines)
+
+
+def headline_rows(evaluation: Evaluation) -> list[tuple[str, str, str]]:
+    """The figures to quote: name, value and interval, the latter empty where there is none."""
+    own, counts = evaluation.headline, evaluation.counts
+    score = "" if isnan(own.score_at_precision.value) else f" (score {own.score_at_precision.value:.3f})"
+    shares = {
+        "mAP50": own.map50,
+        **{f"  AP50 of {name}": ap50 for name, ap50 in own.ap50.items()},
+        "AP50 whatever the class": own.ap50_any_class,
+        "correctly detected": own.correct,
+        f"  scattered, contact below {SCATTERED_BELOW:g}": own.correct_scattered,
+        "  touching and packed": own.correct_touching,
+        f"  at precision {100 * FAIR_PRECISION:g} %{score}": own.correct_at_precision,
+        "precision": own.precision,
+        "mean error of the count": own.count_error,
+    }
+    others = f"found an image without particles ({counts.found_on_empty} in {counts.empty_images})"
+    return [
+        *((name, percent(it.value), _span(it, lambda value: f"{100 * value:.1f}")) for name, it in shares.items()),
+        (others, _each(own.found_per_empty_image.value), _span(own.found_per_empty_image, _each)),
+    ]
+
+
+def _each(value: float) -> str:
+    return "-" if isnan(value) else f"{value:.1f}"
+
+
+def interval_head(evaluation: Evaluation) -> str:
+    """What the intervals are, for the head of their column."""
+    groups = evaluation.headline.groups
+    return f"{100 * SHARE:g} % interval over {groups} groups" if groups > 1 else "no interval, groups unknown"
+
+
+def _span(estimate: Estimate, written: Callable[[float], str]) -> str:
+    return "" if isnan(estimate.low) else f"{written(estimate.low)} to {written(estimate.high)}"
+
+
+def _quotable(own: Evaluation) -> list[str]:
+    lines = [f"{'to quote':<48}{'value':>9}   {interval_head(own)}"]
+    lines += [f"{name:<48}{value:>9}   {span}" for name, value, span in headline_rows(own)]
+    return [*lines, *map(lost, own.unknown), ""]
+
+
+def lost(name: str) -> str:
+    """A class that is labelled and cannot be found."""
+    return f"{name} is labelled, but the bundle has no such class: all its labels count as missed"
 
 
 def part_cells(part: Part) -> list[str]:
@@ -80,6 +132,8 @@ def figures(evaluation: Evaluation) -> dict[str, object]:
     own, names = evaluation, list(evaluation.classes)
     return {
         "images": own.images,
+        "headline": _headline(own.headline),
+        "unknown_classes": list(own.unknown),
         "unlabelled": own.unlabelled,
         "difficult": own.difficult,
         "map50": plain(own.map50),
@@ -103,7 +157,7 @@ def figures(evaluation: Evaluation) -> dict[str, object]:
         },
         "total": _counts(own.total),
         "classes": {
-            name: {**_counts(score), "ap50": plain(score.ap50), "threshold": score.threshold}
+            name: {**_counts(score), "ap50": plain(score.ap50), "threshold": plain(score.threshold)}
             for name, score in own.classes.items()
         },
         "confusion": own.confusion.tolist(),
@@ -124,6 +178,19 @@ def figures(evaluation: Evaluation) -> dict[str, object]:
             for way, parts in own.parts.items()
         },
     }  # fmt: skip
+
+
+def _headline(own: Headline) -> dict[str, object]:
+    told: dict[str, object] = {"groups": own.groups, "resamples": RESAMPLES, "share": SHARE}
+    for column in fields(own):
+        figure = getattr(own, column.name)
+        if isinstance(figure, Estimate):
+            told[column.name] = _estimate(figure)
+    return told | {"ap50": {name: _estimate(figure) for name, figure in own.ap50.items()}}
+
+
+def _estimate(own: Estimate) -> dict[str, float | None]:
+    return {"value": plain(own.value), "low": plain(own.low), "high": plain(own.high)}
 
 
 def plain(value: float) -> float | None:
