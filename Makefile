@@ -33,7 +33,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/uv
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
-	$(INSTALL) --editable '.[dev,train,overlay,cluster]'
+	$(INSTALL) --editable '.[dev,train,camera,screen,overlay,cluster]'
 	touch $@ $(VENV)/.core
 
 clean:

@@ -13,12 +13,35 @@ from pathlib import Path
 
 from nanotally.daemon.sources.directory import DirectorySource
 from nanotally.daemon.sources.file import FileSource
+from nanotally.daemon.sources.gst import GstSource
+from nanotally.daemon.sources.pushed import PushedSource
+from nanotally.daemon.sources.rtsp import RtspSource
+from nanotally.daemon.sources.screen import ScreenSource
+from nanotally.daemon.sources.v4l2 import V4l2Source
+from nanotally.daemon.sources.watch import WatchSource
 from nanotally.errors import SourceError
 from nanotally.frame import Source
 from nanotally.micrograph import IMAGE_SUFFIXES
 
 GROUP = "nanotally.sources"
-BUILT_IN: dict[str, Callable[[Path], Source]] = {"dir": DirectorySource, "file": FileSource}
+
+
+def _path(uri: str) -> Path:
+    return Path(uri.partition(":")[2].removeprefix("//")).expanduser()
+
+
+BUILT_IN: dict[str, Callable[[str], Source]] = {
+    "dir": lambda uri: DirectorySource(_path(uri)),
+    "file": lambda uri: FileSource(_path(uri)),
+    "gst": GstSource,
+    "rtsp": RtspSource,
+    "rtsps": RtspSource,
+    "screen": ScreenSource,
+    "v4l2": V4l2Source,
+    "watch": lambda uri: WatchSource(uri, _path(uri)),
+    "zmq": PushedSource,
+}
+"""What opens a URI, by its scheme. Nothing is imported that a feed needs and the machine may not have."""
 
 SCHEME = re.compile(r"([a-z][a-z0-9+-]*):(.*)", re.DOTALL)
 
@@ -35,7 +58,7 @@ def open_source(uri: str) -> Source:
     scheme = match[1]
     brought = {point.name: point for point in entry_points(group=GROUP)}
     if scheme in BUILT_IN:
-        return BUILT_IN[scheme](Path(match[2].removeprefix("//")).expanduser())
+        return BUILT_IN[scheme](uri)
     if scheme in brought:
         return _open_brought(brought[scheme], uri)
     known = ", ".join(f"{name}:" for name in sorted({*BUILT_IN, *brought}))

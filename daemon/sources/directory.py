@@ -21,6 +21,7 @@ class DirectorySource:
     """
 
     live = False
+    stills = True
 
     def __init__(self, path: Path) -> None:
         """List the files; files that come later are not seen.
@@ -35,6 +36,9 @@ class DirectorySource:
             raise SourceError(str(error)) from error
         self._number = 0
         self.damaged = 0
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.uri!r})"
 
     def read(self, timeout_s: float) -> Frame | None:
         """Next micrograph; None in place of a damaged one. Reads a whole file, whatever `timeout_s` says."""

@@ -25,6 +25,7 @@ class FileSource:
     """
 
     live = False
+    stills = False
 
     def __init__(self, path: Path) -> None:
         """Open the file.
@@ -47,6 +48,9 @@ class FileSource:
         stream.thread_type = "AUTO"
         self._began_ns = _creation_time_ns(self._container.metadata)
         self._frames = self._decode(stream)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.uri!r})"
 
     def read(self, timeout_s: float) -> Frame | None:
         """Next frame; None in place of a damaged one. Decodes a whole frame, whatever `timeout_s` says."""
