@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import os
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
 
 import msgspec
 
@@ -15,11 +16,16 @@ from nanotally.detect import DetectSettings
 from nanotally.detect.engines import ENGINES
 from nanotally.errors import ConfigError, WireError
 from nanotally.wire import check_name
+from nanotally.wire.replay import REPLAY_ENDPOINT
 from nanotally.wire.subscriber import ENDPOINT
 
 INSTANCE = "sem"
 SOURCE = "main"
 """Names of the microscope and of its feed where the configuration gives none."""
+
+
+Box = tuple[int, int, int, int]
+"""x1 y1 x2 y2 in pixels, half-open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +35,24 @@ class SourceConfig:
     Attributes:
         uri: what to open: `dir:`, `file:`, `sim:`, or a plain path.
         nm_per_px: pixel size in nanometres, in both directions; overrides what the feed says of itself.
+        average: `none`; `block`: one frame out of every `average_frames`, their mean; `recursive`: a running mean in
+            which a new frame has the weight 1 / `average_frames`.
+        average_frames: see there.
+        roi: x1 y1 x2 y2 in pixels, half-open: only this part of the picture is examined; None: all but the databar.
+        masks: such boxes in which nothing is counted.
     """
 
     uri: Annotated[str, msgspec.Meta(min_length=1)]
     nm_per_px: Annotated[float, msgspec.Meta(gt=0, lt=1e6)] | None = None
+    average: Literal["none", "block", "recursive"] = "none"
+    average_frames: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
+    roi: Box | None = None
+    masks: tuple[Box, ...] = ()
+
+    def __post_init__(self) -> None:
+        for x1, y1, x2, y2 in (*self.masks, *([self.roi] if self.roi else [])):
+            if not (0 <= x1 < x2 and 0 <= y1 < y2):
+                raise ValueError(f"[{x1}, {y1}, {x2}, {y2}] is no box: x1 y1 x2 y2 in pixels, x1 < x2 and y1 < y2")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +83,52 @@ class PublishConfig:
     endpoint: str = ENDPOINT
 
     def __post_init__(self) -> None:
-        scheme, _, place = self.endpoint.partition("://")
-        if scheme == "ipc" and place:
-            return
-        host, _, port = place.rpartition(":")
-        if scheme != "tcp" or not host or not (port == "*" or port.isdecimal()):
-            raise ValueError(f"{self.endpoint!r} is not an endpoint such as {ENDPOINT} or ipc:///run/sem.ipc")
-        _check_loopback(host.strip("[]"))
+        _check_endpoint(self.endpoint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalConfig:
+    """Where every detections message is kept before it is sent, so that a logger can have what it missed.
+
+    Attributes:
+        directory: to keep it in; "": the state directory that systemd gives, and without systemd no journal.
+        retention_s: what is older goes, a whole segment at a time.
+        retention_mb: of each source; the oldest segments go first. In 10^6 bytes.
+        segment_mb: size of a segment.
+        sync_interval_s: what a power failure may cost.
+    """
+
+    directory: str = ""
+    retention_s: Annotated[float, msgspec.Meta(gt=0)] = 7 * 24 * 3600.0
+    retention_mb: Annotated[float, msgspec.Meta(gt=0)] = 4000.0
+    segment_mb: Annotated[float, msgspec.Meta(gt=0)] = 16.0
+    sync_interval_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.segment_mb > self.retention_mb:
+            raise ValueError(f"segment_mb {self.segment_mb:g} is more than retention_mb {self.retention_mb:g}")
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the journal is; None: nowhere."""
+        given_by_systemd = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+        if self.directory:
+            return Path(self.directory)
+        return Path(given_by_systemd, "journal") if given_by_systemd else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayConfig:
+    """The ZeroMQ socket that answers what the journal holds; bound only where there is a journal.
+
+    Attributes:
+        endpoint: where loggers ask; a port `*` is chosen by the system.
+    """
+
+    endpoint: str = REPLAY_ENDPOINT
+
+    def __post_init__(self) -> None:
+        _check_endpoint(self.endpoint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +159,8 @@ class Config:
         model: the network.
         detect: how an image is looked at.
         publish: the ZeroMQ socket.
+        journal: what is kept of the messages.
+        replay: the socket that answers what is kept.
         metrics: the page that Prometheus reads.
     """
 
@@ -108,6 +169,8 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     detect: DetectSettings = field(default_factory=DetectSettings)
     publish: PublishConfig = field(default_factory=PublishConfig)
+    journal: JournalConfig = field(default_factory=JournalConfig)
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
     def __post_init__(self) -> None:
@@ -118,6 +181,16 @@ class Config:
                 check_name(name)
         except WireError as error:
             raise ValueError(str(error)) from error
+
+
+def _check_endpoint(endpoint: str) -> None:
+    scheme, _, place = endpoint.partition("://")
+    if scheme == "ipc" and place:
+        return
+    host, _, port = place.rpartition(":")
+    if scheme != "tcp" or not host or not (port == "*" or port.isdecimal()):
+        raise ValueError(f"{endpoint!r} is not an endpoint such as {ENDPOINT} or ipc:///run/sem.ipc")
+    _check_loopback(host.strip("[]"))
 
 
 def _check_loopback(host: str) -> None:

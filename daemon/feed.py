@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nanotally.daemon.mailbox import Mailbox
+from nanotally.daemon.preparation import Preparation
 from nanotally.errors import EndOfFeed, SourceError
 from nanotally.frame import Frame, Source, SourceState
 
@@ -47,6 +48,7 @@ class Feed(threading.Thread):
         live: True if frames pass by and the newest wins.
         stills: True if every frame is a picture of its own.
         mailbox: where the frames wait.
+        averaged: frames that went into the average of a later one.
         reconnects: how often a new source was opened in place of a broken one.
         fault: why the source is lost or the replay broke off; None while all is well.
     """
@@ -55,8 +57,8 @@ class Feed(threading.Thread):
         self,
         name: str,
         open_source: Callable[[], Source],
+        prepare: Preparation,
         *,
-        nm_per_px: float | None = None,
         bell: threading.Event | None = None,
     ) -> None:
         """Open the source; from `start` on it belongs to the thread.
@@ -64,7 +66,7 @@ class Feed(threading.Thread):
         Args:
             name: of the source on the wire.
             open_source: makes a new source.
-            nm_per_px: pixel size from the configuration, which overrides that of the frames.
+            prepare: what is done to its frames before they wait.
             bell: rung when a frame waits.
 
         Raises:
@@ -73,7 +75,7 @@ class Feed(threading.Thread):
         super().__init__(name=name, daemon=True)  # a driver that hangs must not hold up the exit
         self._open = open_source
         self._source = open_source()
-        self._nm_per_px = nm_per_px
+        self._prepare = prepare
         self._stopping = threading.Event()
         self._state: SourceState = "up"
         self._attempt = 0
@@ -88,6 +90,7 @@ class Feed(threading.Thread):
         self.stills = self._source.stills
         capacity = 1 if self.live else REPLAY_CAPACITY
         self.mailbox: Mailbox[Frame] = Mailbox(capacity=capacity, overwrite=self.live, bell=bell)
+        self.averaged = 0
         self.reconnects = 0
         self.fault: SourceError | None = None
 
@@ -139,12 +142,14 @@ class Feed(threading.Thread):
         self._period_ns = frame.grabbed_ns - (self._grabbed_ns or frame.grabbed_ns)
         self._grabbed_ns = frame.grabbed_ns
         self._next_number = self._first_number + frame.number + 1
-        frame = replace(frame, number=self._first_number + frame.number)
-        if self._nm_per_px is not None:
-            frame = replace(frame, nm_per_px=(self._nm_per_px, self._nm_per_px), pixel_size_from="config")
         self._delivered += 1
+        prepared = self._prepare.take(replace(frame, number=self._first_number + frame.number), stills=self.stills)
+        if prepared is None:
+            self.averaged += 1
+            return
         try:
-            self.mailbox.put(frame)
+            # A frame that is not counted never takes the place of one that is.
+            self.mailbox.put(prepared, yields=prepared.state != "live")
         except EOFError:  # closed by `stop`
             self._delivered -= 1
 

@@ -43,8 +43,12 @@ class Mailbox(Generic[T]):
         with self._changed:
             return bool(self._items) or self._finished
 
-    def put(self, item: T) -> None:
+    def put(self, item: T, *, yields: bool = False) -> None:
         """Leave an item; waits for room if nothing may be overwritten.
+
+        Args:
+            item: to leave.
+            yields: where there is no room, drop this item rather than one that waits.
 
         Raises:
             EOFError: the mailbox is finished or closed.
@@ -55,8 +59,10 @@ class Mailbox(Generic[T]):
             if self._finished:
                 raise EOFError("the mailbox is closed")
             if len(self._items) == self._capacity:
-                self._items.popleft()
                 self._dropped += 1
+                if yields:
+                    return
+                self._items.popleft()
             self._items.append(item)
             self._changed.notify_all()
         self._bell.set()

@@ -31,6 +31,20 @@ def to_jpeg(image: NDArray[np.uint8]) -> bytes:
     return encoded.tobytes()
 
 
+def bind(socket: zmq.Socket[bytes], endpoint: str, *, key: str) -> str:
+    """Bind a socket; the endpoint with the port that the system chose where it was asked to.
+
+    Raises:
+        ConfigError: if it cannot be bound. It names `key` of the configuration.
+    """
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        advice = "; does another instance run?" if error.errno == zmq.EADDRINUSE else ""
+        raise ConfigError(f"{key} {endpoint}: {zmq.strerror(error.errno or 0)}{advice}") from error
+    return socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+
 class Publisher:
     """Publishes on one XPUB socket. Used by one thread.
 
@@ -57,12 +71,10 @@ class Publisher:
         # Without it only the first subscriber to a topic is seen, and no later one would get the last status.
         self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         try:
-            self._socket.bind(endpoint)
-        except zmq.ZMQError as error:
+            self.endpoint = bind(self._socket, endpoint, key="publish.endpoint")
+        except ConfigError:
             self.close()
-            advice = "; does another instance run?" if error.errno == zmq.EADDRINUSE else ""
-            raise ConfigError(f"publish.endpoint {endpoint}: {zmq.strerror(error.errno or 0)}{advice}") from error
-        self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+            raise
 
     def next_origin(self, kind: str, source: str) -> Origin:
         """Origin of the next message of a topic."""
@@ -82,9 +94,14 @@ class Publisher:
         topic = bytes(Topic(kind, self._instance, source))
         return any(topic.startswith(prefix) for prefix in self._wanted)
 
-    def send(self, message: Message) -> None:
-        """Send to whoever subscribes. Never waits: a subscriber that does not keep up loses messages."""
-        topic, parts = topic_of(message), encode(message)
+    def send(self, message: Message, parts: list[bytes] | None = None) -> None:
+        """Send to whoever subscribes. Never waits: a subscriber that does not keep up loses messages.
+
+        Args:
+            message: to send.
+            parts: the message, where it is encoded already.
+        """
+        topic, parts = topic_of(message), parts or encode(message)
         self._sent[topic] = message.origin.seq
         if isinstance(message, StatusMessage):
             self._last_status[topic] = parts

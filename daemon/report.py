@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nanotally import __version__
 from nanotally.daemon.channel import Channel
+from nanotally.daemon.journal import Journal
 from nanotally.detect import Detector, Found
 from nanotally.frame import Frame, SourceState
 from nanotally.wire import CountsMessage, DetectionsMessage, FrameMessage, Model, Origin, StatusMessage, records_from
@@ -52,9 +56,16 @@ class Setup:
 
 
 def detections_message(
-    origin: Origin, frame: Frame, found: Found, setup: Setup, latency_ms: Mapping[str, float]
+    origin: Origin,
+    frame: Frame,
+    found: Found,
+    setup: Setup,
+    latency_ms: Mapping[str, float],
+    *,
+    tracks: NDArray[np.int64] | None = None,
+    unique: Mapping[str, int] | None = None,
 ) -> DetectionsMessage:
-    """All particles of a frame."""
+    """All particles of a frame, with their identities where they are tracked."""
     height, width = frame.image.shape
     return DetectionsMessage(
         origin=origin,
@@ -71,6 +82,7 @@ def detections_message(
         classes=setup.classes,
         # Only a live frame is counted: a lost signal is never a measurement.
         counts=found.detections.counts(setup.classes) if frame.state == "live" else None,
+        unique=unique,
         truncated=found.truncated,
         model=setup.model,
         thresholds=setup.thresholds,
@@ -80,7 +92,7 @@ def detections_message(
         roi=frame.field,
         settings_sha256=setup.settings_sha256,
         latency_ms={stage: round(ms, 3) for stage, ms in latency_ms.items()},
-        records=records_from(found.detections),
+        records=records_from(found.detections, tracks),
     )
 
 
@@ -96,6 +108,7 @@ def counts_message(origin: Origin, told: DetectionsMessage) -> CountsMessage:
         nm_per_px=told.nm_per_px,
         state=told.state,
         counts=told.counts,
+        unique=told.unique,
         truncated=told.truncated,
     )
 
@@ -124,6 +137,8 @@ def status_message(
     *,
     uptime_s: float,
     last_seq: int,
+    journal: Journal,
+    replay: str | None,
     stopping: bool,
 ) -> StatusMessage:
     """How a source is."""
@@ -141,6 +156,9 @@ def status_message(
         frames_dropped=feed.mailbox.dropped + feed.damaged,
         frames_processed=channel.processed,
         last_seq=last_seq,
+        last_offset=journal.last_offset(channel.name),
+        journal_fault=journal.fault(channel.name),
+        replay=replay,
         stopping=stopping,
     )
 

@@ -9,13 +9,20 @@ from contextlib import ExitStack
 from functools import partial
 from threading import Event
 
+import numpy as np
+
 from nanotally import __version__
 from nanotally.bundle import load_bundle
 from nanotally.daemon import metrics, report
 from nanotally.daemon.channel import Channel
 from nanotally.daemon.config import Config
 from nanotally.daemon.feed import Feed
+from nanotally.daemon.journal import Journal
+from nanotally.daemon.notify import Notifier
+from nanotally.daemon.preparation import Preparation
 from nanotally.daemon.publish import Publisher, to_jpeg
+from nanotally.daemon.region import Region
+from nanotally.daemon.replay import ReplayServer
 from nanotally.daemon.sources import open_source
 from nanotally.detect import Detector, Found, load_engine
 from nanotally.detections import Detections
@@ -55,6 +62,8 @@ def load_detector(config: Config) -> Detector:
     bundle = load_bundle(config.model.bundle or None)
     engine = load_engine(config.model.engine, bundle)
     log.info("model %s (%s) on %s", bundle.manifest.name, bundle.manifest.sha256[:12], engine.description)
+    side = bundle.manifest.input_size_px
+    engine.infer(np.zeros((1, 1, side, side), np.float32))  # the first is slow, and not to be a frame's
     return Detector(bundle, engine, config.detect)
 
 
@@ -64,10 +73,12 @@ class Service:
     Attributes:
         config: what it was told.
         publisher: the socket, from `startup` on.
+        journal: where detections are kept before they are sent, from `startup` on.
         channels: the sources by name, from `startup` on.
     """
 
     publisher: Publisher
+    journal: Journal
 
     def __init__(self, config: Config, make_detector: Callable[[Config], Detector] = load_detector) -> None:
         self.config = config
@@ -75,7 +86,10 @@ class Service:
         self._make_detector = make_detector
         self._stop = False
         self._running = False
+        self._replay: ReplayServer | None = None
         self._to_close = ExitStack()
+        self._notifier = Notifier()
+        self._to_close.callback(self._notifier.close)
         self._bell = Event()
         self._started_ns = time.monotonic_ns()
 
@@ -106,6 +120,7 @@ class Service:
         self.publisher = Publisher(config.publish.endpoint, instance=config.instance)
         settled_s = time.monotonic() + SETTLE_S
         close.callback(self.publisher.close)
+        self._open_journal()
         log.info("publishing on %s, run %s", self.publisher.endpoint, self.publisher.run_id)
         self._detector = self._make_detector(config)
         close.callback(self._detector.engine.close)
@@ -113,8 +128,8 @@ class Service:
         close.callback(self._stop_feeds)
         for name, source in config.source.items():
             log.info("source %s: %s", name, source.uri)
-            feed = Feed(name, partial(open_source, source.uri), nm_per_px=source.nm_per_px, bell=self._bell)
-            self.channels[name] = Channel(feed)
+            feed = Feed(name, partial(open_source, source.uri), Preparation(source), bell=self._bell)
+            self.channels[name] = Channel(feed, Region(source.roi, source.masks), self._setup.classes)
         self._metrics = metrics.Metrics([c.feed for c in self.channels.values()], self.publisher, self._setup)
         if config.metrics.enabled:
             address, port = config.metrics.address, config.metrics.port
@@ -124,6 +139,17 @@ class Service:
         for channel in self.channels.values():
             channel.feed.start()
         self._running = True
+        self._notifier.ready()
+
+    def _open_journal(self) -> None:
+        config, close = self.config, self._to_close
+        self.journal = Journal(config.journal, instance=config.instance, sources=config.source)
+        close.callback(self.journal.close)
+        if self.journal.books:
+            self._replay = ReplayServer(config.replay.endpoint, self.journal, instance=config.instance)
+            close.callback(self._replay.close)
+            self._replay.start()
+            log.info("replay on %s", self._replay.endpoint)
 
     def main_loop(self) -> None:
         """Turn until told to stop or all feeds are over."""
@@ -132,6 +158,7 @@ class Service:
 
     def tick(self) -> bool:
         """Turn once: subscribers, heartbeats, the next frame of each source that has one. False: all are over."""
+        self._notifier.alive()
         self.publisher.answer_subscribers()
         for channel in self.channels.values():
             self.beat(channel)
@@ -157,20 +184,28 @@ class Service:
         found = iter(self._detector.detect_all(live) if live else ())
         found_ns = time.monotonic_ns()
         for channel, frame in waiting:
-            self.tell(channel, frame, next(found) if frame.state == "live" else NOTHING, taken_ns, found_ns)
+            own = channel.region.mark(next(found)) if frame.state == "live" else NOTHING
+            self.tell(channel, frame, own, taken_ns, found_ns)
 
     def tell(self, channel: Channel, frame: Frame, found: Found, taken_ns: int, found_ns: int) -> None:
         """Publish what was found in a frame, its tally, and the picture if somebody looks."""
         name, send = channel.name, self.publisher.send
         latency_ms = {"wait": (taken_ns - frame.grabbed_ns) / 1e6, **found.latency_ms}
-        told = report.detections_message(self._next_origin("detections", name), frame, found, self._setup, latency_ms)
-        send(told)
+        tracks = unique = None
+        if channel.tracker is not None:
+            started_ns = time.monotonic_ns()
+            tracks, unique = channel.tracker.update(frame, found.detections), channel.tracker.unique
+            latency_ms["track"] = (time.monotonic_ns() - started_ns) / 1e6
+        origin = self._next_origin("detections", name)
+        told = report.detections_message(origin, frame, found, self._setup, latency_ms, tracks=tracks, unique=unique)
+        told, parts = self.journal.commit(told)
+        send(told, parts)
         sent_ns = time.monotonic_ns()
         if not channel.feed.live or channel.is_due("counts", every_s=COUNTS_EVERY_S):
             send(report.counts_message(self._next_origin("counts", name), told))
         if self.publisher.is_wanted("frames", name):
             send(report.frame_message(self._next_origin("frames", name), told, to_jpeg(frame.image)))
-        channel.tell_of(frame)
+        channel.tell_of(told)
         self._metrics.observe(told, age_s=(sent_ns - frame.grabbed_ns) / 1e9, publish_s=(sent_ns - found_ns) / 1e9)
 
     def beat(self, channel: Channel) -> None:
@@ -184,6 +219,7 @@ class Service:
 
     def shutdown(self) -> None:
         """Stop the sources, say so, and give everything back; legal however far `startup` came."""
+        self._notifier.stopping()
         if self._running:
             self._stop_feeds()
             for channel in self.channels.values():
@@ -196,6 +232,7 @@ class Service:
 
     def _send_status(self, channel: Channel, state: SourceState, *, stopping: bool = False) -> None:
         channel.told_state = state
+        self._notifier.status("; ".join(each.summary() for each in self.channels.values()))
         status = report.status_message(
             self._next_origin("status", channel.name),
             channel,
@@ -203,6 +240,8 @@ class Service:
             self._setup,
             uptime_s=(time.monotonic_ns() - self._started_ns) / 1e9,
             last_seq=self.publisher.sent("detections", channel.name),
+            journal=self.journal,
+            replay=None if self._replay is None else self._replay.endpoint,
             stopping=stopping,
         )
         self.publisher.send(status)

@@ -119,14 +119,18 @@ def follow(changed: NDArray[np.bool_], drawn: int) -> Sweep:
 def noise_of(field: NDArray[np.uint8]) -> float:
     """Standard deviation of the noise from neighbours in a row, in grey levels: robust against edges.
 
-    The median of |difference| of two equal Gaussians is 0.954 standard deviations; below one grey level that is too
-    coarse, so there the mean is taken, which is 1.128 of them.
+    The median of |difference| of two equal Gaussians is 0.954 standard deviations. Differences are whole numbers, each
+    of which stands for those that were rounded to it, so the median is interpolated within its number.
     """
-    if field.shape[1] < 2:
-        return 0.0
     step = np.abs(np.diff(field[:: max(1, len(field) // 64)].astype(np.int16), axis=1))
-    middle = float(np.median(step)) / 0.954
-    return middle if middle >= 2 else min(float(step.mean()) / 1.128, 2.0)
+    if not step.size:
+        return 0.0
+    counts = np.bincount(step.ravel())
+    below = np.concatenate([[0], np.cumsum(counts)])
+    number = int(np.searchsorted(below[1:], step.size / 2))
+    share = (step.size / 2 - below[number]) / counts[number]
+    middle = share / 2 if number == 0 else number - 0.5 + share
+    return float(middle / 0.954)
 
 
 def has_structure(field: NDArray[np.uint8], noise: float) -> bool:

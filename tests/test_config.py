@@ -6,7 +6,7 @@ from typing import get_type_hints
 
 import pytest
 
-from nanotally.daemon.config import Config, SourceConfig, read_config
+from nanotally.daemon.config import Config, JournalConfig, SourceConfig, read_config
 from nanotally.detect import DetectSettings
 from nanotally.errors import ConfigError
 
@@ -47,6 +47,8 @@ def test_every_value_is_read(write: Write) -> None:
             '[model]\nbundle = "/opt/m"\nengine = "openvino"\n'
             "[detect]\nscore = 0.4\nscale = 2\noverlap_px = 64\nlevels = 2\nmax_detections = 5000\n"
             '[publish]\nendpoint = "ipc:///run/sem.ipc"\n'
+            '[journal]\ndirectory = "/j"\nretention_s = 60\nretention_mb = 9\nsegment_mb = 2\nsync_interval_s = 5\n'
+            '[replay]\nendpoint = "ipc:///run/replay.ipc"\n'
             '[metrics]\nenabled = false\naddress = "::1"\nport = 0\n'
         )
     )
@@ -54,6 +56,8 @@ def test_every_value_is_read(write: Write) -> None:
     assert config.detect == DetectSettings(score=0.4, scale=2.0, overlap_px=64, levels=2, max_detections=5000)
     assert (config.instance, config.model.bundle, config.model.engine) == ("sem-2", "/opt/m", "openvino")
     assert config.publish.endpoint == "ipc:///run/sem.ipc"
+    assert config.replay.endpoint == "ipc:///run/replay.ipc"
+    assert dataclasses.astuple(config.journal) == ("/j", 60, 9, 2, 5)
     assert (config.metrics.enabled, config.metrics.address, config.metrics.port) == (False, "::1", 0)
 
 
@@ -63,6 +67,8 @@ def test_every_value_is_read(write: Write) -> None:
         (SIM + "[detct]\n", "unknown key detct; did you mean detect?"),
         (SIM + "[detect]\nscor = 0.5\n", "unknown key detect.scor; did you mean detect.score?"),
         (SIM + "nm_per_pixel = 3\n", "unknown key source.main.nm_per_pixel; did you mean source.main.nm_per_px?"),
+        (SIM + "[journal]\nsegment_mb = 5000\n", "journal: segment_mb 5000 is more than retention_mb 4000"),
+        (SIM + "[journal]\nsync_interval_s = 0\n", "journal.sync_interval_s: Expected `float` > 0.0"),
         (SIM + "[publish]\nzzz = 1\n", "unknown key publish.zzz; there are endpoint"),
         (SIM + '[metrics]\nport = "9757"\n', "metrics.port: Expected `int`, got `str`"),
         (SIM + "[metrics]\nport = 70000\n", "metrics.port: Expected `int` <= 65535"),
@@ -98,6 +104,8 @@ def test_other_machines_need_keys_that_are_not_there_yet(write: Write, host: str
         read_config(write(f'{SIM}[publish]\nendpoint = "tcp://{host}:5757"\n'))
     with pytest.raises(ConfigError, match="CURVE"):
         read_config(write(f'{SIM}[metrics]\naddress = "{host.strip("[]")}"\n'))
+    with pytest.raises(ConfigError, match="CURVE"):
+        read_config(write(f'{SIM}[replay]\nendpoint = "tcp://{host}:5758"\n'))
 
 
 @pytest.mark.parametrize(
@@ -112,6 +120,14 @@ def test_this_machine_needs_no_keys(write: Write, endpoint: str) -> None:
 def test_nonsense_is_no_endpoint(write: Write, endpoint: str) -> None:
     with pytest.raises(ConfigError, match="publish: "):
         read_config(write(f'{SIM}[publish]\nendpoint = "{endpoint}"\n'))
+
+
+def test_the_journal_is_where_it_is_told_or_where_systemd_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    assert JournalConfig().folder is None
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/nanotally/sem1:/var/lib/other")
+    assert JournalConfig().folder == Path("/var/lib/nanotally/sem1/journal")
+    assert JournalConfig(directory="/data").folder == Path("/data")
 
 
 def test_command_line_stands_instead_of_the_file(write: Write) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from nanotally.daemon.config import MetricsConfig
+from nanotally.daemon.config import MetricsConfig, SourceConfig
 from nanotally.daemon.feed import Feed
 from nanotally.daemon.metrics import Metrics
+from nanotally.daemon.preparation import Preparation
 from nanotally.daemon.publish import Publisher
 from nanotally.daemon.report import Setup
 from nanotally.daemon.sources import open_source
@@ -38,7 +39,7 @@ def test_prometheus_understands(arguments: tuple[str | Path, ...]) -> None:
 @pytest.fixture
 def metrics_page() -> str:
     """What a daemon at a simulated microscope shows before its first frame."""
-    feed = Feed("main", lambda: open_source("sim:"))
+    feed = Feed("main", lambda: open_source("sim:"), Preparation(SourceConfig(uri="sim:")))
     publisher = Publisher("tcp://127.0.0.1:*", instance="sem1")
     setup = Setup(
         model=Model("trial", "0" * 64, "openvino", "fp32"),
@@ -50,7 +51,7 @@ def metrics_page() -> str:
         settings_sha256="0" * 64,
     )
     try:
-        return generate_latest(Metrics(feed, publisher, setup).registry).decode()
+        return generate_latest(Metrics([feed], publisher, setup).registry).decode()
     finally:
         feed.stop()
         publisher.close()

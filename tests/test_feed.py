@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from nanotally.daemon import feed as feed_module
+from nanotally.daemon.config import SourceConfig
 from nanotally.daemon.feed import Feed, back_off_s
+from nanotally.daemon.preparation import Preparation
 from nanotally.errors import EndOfFeed, SourceError
 from nanotally.frame import Frame, Source
 
@@ -53,9 +55,14 @@ def one_after_the_other(*sources: Source | Exception) -> Callable[[], Source]:
     return open_next
 
 
+def made(*sources: Source | Exception, **options: float) -> Feed:
+    config = SourceConfig(uri="script:", **options)
+    return Feed("main", one_after_the_other(*sources), Preparation(config))
+
+
 @contextmanager
 def following(*sources: Source | Exception, **options: float) -> Iterator[Feed]:
-    feed = Feed("main", one_after_the_other(*sources), **options)
+    feed = made(*sources, **options)
     feed.start()
     try:
         yield feed
@@ -144,7 +151,7 @@ def test_replay_that_breaks_off_is_over_and_not_counted_twice() -> None:
 
 def test_first_opening_must_succeed() -> None:
     with pytest.raises(SourceError, match="not there"):
-        Feed("main", one_after_the_other(SourceError("not there")))
+        made(SourceError("not there"))
 
 
 def test_pixel_size_of_the_configuration_overrides_that_of_the_frames() -> None:

@@ -80,6 +80,7 @@ class Script:
     uri = "script:"
     damaged = 0
 
+    shape = (48, 64)
     picture: np.ndarray | None = None  # of every frame; None: noise, another in each
 
     def __init__(self) -> None:
@@ -96,7 +97,7 @@ class Script:
         self._number += 1
         image = self.picture
         if image is None:
-            image = np.random.default_rng(self._number).integers(0, 255, (48, 64), np.uint8)
+            image = np.random.default_rng(self._number).integers(0, 255, self.shape, np.uint8)
             image[0, 0] = item
         return Frame(self._number, time.monotonic_ns(), time.time_ns(), image)
 
@@ -329,3 +330,50 @@ def test_a_frozen_picture_is_told_but_not_counted(script: Script, monkeypatch: p
     assert [m.state for m in told] == ["live", "frozen", "frozen"]
     assert [m.counts for m in told] == [{"cube": 0, "quasi_sphere": 0}, None, None]
     assert len(looked_at) == 1
+
+
+def test_particles_of_a_feed_are_counted_once(script: Script) -> None:
+    """Twelve particles that stand still are twelve however many frames show them."""
+    places = np.random.default_rng(3).permutation(48)[:12]
+    boxes = 4 * np.stack([places % 8 * 8, places // 8 * 8, places % 8 * 8 + 6, places // 8 * 8 + 6], axis=1)
+    script.shape = (192, 256)
+    found = Found(Detections(boxes.astype(np.float32)), False, 1, {})
+    service = Service(config_of("script:"), StandIn)
+    with pytest.MonkeyPatch.context() as patched, running(service, ("detections",)) as subscriber:
+        patched.setattr(StandIn, "find", lambda self, image: found)
+        told = []
+        for _ in range(8):
+            script.items.append(0)
+            told += of_kind(until(subscriber, lambda item: isinstance(item, DetectionsMessage)), DetectionsMessage)
+    assert told[0].unique == {"cube": 0, "quasi_sphere": 0}
+    assert set(told[0].records["track"]) == {-1}
+    assert sum(told[-1].unique.values()) == len(set(told[-1].records["track"])) == 12
+    assert told[-1].records["track"].min() >= 0
+
+
+def test_stills_are_not_tracked(tmp_path: Path) -> None:
+    stills = Service(config_of(f"dir:{write_folder(tmp_path / 'a', [5, 5])}"), StandIn)
+    with running(stills, ("detections",)) as subscriber:
+        (message,) = until(subscriber, lambda item: True)
+    assert message.unique is None
+
+
+def test_a_service_manager_is_told_when_it_runs_and_that_it_lives(
+    tmp_path: Path, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "100000")
+        service = Service(config_of("script:"), StandIn)
+        with running(service, ("detections",)) as subscriber:
+            script.items.append(7)
+            until(subscriber, lambda item: isinstance(item, DetectionsMessage))
+            told = [manager.recv(4096).decode() for _ in range(6)]
+            while "7 particles" not in told[-1]:
+                told.append(manager.recv(4096).decode())
+        while told[-1] != "STOPPING=1":
+            told.append(manager.recv(4096).decode())
+    assert told[0] == "READY=1"
+    assert "WATCHDOG=1" in told
+    assert any(line.startswith("STATUS=main: live, ") for line in told)

@@ -50,7 +50,7 @@ def publisher() -> Iterator[Publisher]:
 @pytest.fixture
 def by_hand(tmp_path: Path, publisher: Publisher) -> Iterator["subprocess.Popen[str]"]:
     """The subscriber as the page has it, connected to the publisher."""
-    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    program, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     path = tmp_path / "subscriber.py"
     path.write_text(program)
     command = [sys.executable, "-I", str(path), publisher.endpoint]
@@ -69,7 +69,7 @@ def by_hand(tmp_path: Path, publisher: Publisher) -> Iterator["subprocess.Popen[
 
 
 def test_the_subscriber_on_the_page_needs_pyzmq_only() -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    program, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert set(re.findall(r"^import (.*)", program, re.MULTILINE)) == {"json, struct, sys", "zmq"}
     assert "from " not in program
 

@@ -15,6 +15,7 @@ from nanotally.wire.messages import (
     StatusMessage,
 )
 from nanotally.wire.records import COLUMNS, UNCONFIRMED, Column, records_from
+from nanotally.wire.replay import Page, PageFacts, ReplayClient
 from nanotally.wire.subscriber import Gap, Subscriber
 from nanotally.wire.topics import KINDS, Topic, check_name
 
@@ -31,6 +32,9 @@ __all__ = [
     "Message",
     "Model",
     "Origin",
+    "Page",
+    "PageFacts",
+    "ReplayClient",
     "StatusMessage",
     "Subscriber",
     "Topic",

@@ -42,7 +42,7 @@ class Model:
         name: of the bundle.
         sha256: of its network.
         engine: what ran it.
-        precision: `fp32`, `fp16` or `int8`.
+        precision: of its network: `fp32`, `fp16` or `int8`.
     """
 
     name: str
@@ -57,7 +57,8 @@ class DetectionsMessage:
 
     Attributes:
         origin: sender and sequence number.
-        offset: place in the journal, or None where there is none.
+        offset: place in the journal, or None where none is kept or it could not be written. It rises per source,
+            across runs, and is never given twice.
         frame: number of the frame within the run; numbers left out were dropped.
         file: the name of the file the frame came from, or "".
         grabbed_ns: monotonic clock of the daemon's machine at the grab, nanoseconds.
@@ -156,7 +157,9 @@ class StatusMessage:
         frames_dropped: of these, frames nobody looked at.
         frames_processed: of these, frames that became a detections message.
         last_seq: sequence number of the last detections message; 0 before the first.
-        last_offset: its offset, or None where there is no journal.
+        last_offset: of the newest message in the journal, or None where none is kept.
+        journal_fault: why the last message is not safe in the journal, in one line, or None.
+        replay: endpoint that answers what the journal holds, or None where none is kept.
         stopping: True in the last status of a run; a daemon that was killed sends none.
     """
 
@@ -175,6 +178,8 @@ class StatusMessage:
     frames_processed: int
     last_seq: int
     last_offset: int | None = None
+    journal_fault: str | None = None
+    replay: str | None = None
     stopping: bool = False
 
 

@@ -54,14 +54,14 @@ def record_dtype(columns: Sequence[Column]) -> np.dtype[np.void]:
         raise WireError(f"columns: {error}") from error
 
 
-def records_from(detections: Detections) -> NDArray[np.void]:
-    """(n,) records of `COLUMNS`, tracks unconfirmed."""
+def records_from(detections: Detections, tracks: NDArray[np.int64] | None = None) -> NDArray[np.void]:
+    """(n,) records of `COLUMNS`, with the tracks (n,) of the particles; None: unconfirmed."""
     records = np.empty(len(detections), record_dtype(COLUMNS))
     for index, name in enumerate(("x1", "y1", "x2", "y2")):
         records[name] = detections.xyxy[:, index]
     records["score"] = detections.score
     records["class"] = detections.class_id
-    records["track"] = UNCONFIRMED
+    records["track"] = UNCONFIRMED if tracks is None else tracks
     records["flags"] = detections.flags
     return records
 

@@ -1,0 +1,118 @@
+"""Replay: a thread that answers what the journal holds. It owns a ROUTER socket; the main loop never waits for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import msgspec
+import zmq
+
+from nanotally.daemon.journal import Journal
+from nanotally.daemon.publish import bind
+from nanotally.errors import ConfigError
+from nanotally.wire.replay import MOST_RECORDS, PageFacts, encode_fault, encode_page
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 4_000_000
+"""A page ends behind the record that reaches this."""
+
+LONGEST_QUESTION = 4096
+"""In bytes; whoever sends more is disconnected."""
+
+WAITING_ANSWERS = 2
+"""Answers kept for somebody who asks and does not read; the rest is lost to him."""
+
+LOOK_UP_MS = 100
+"""How soon a stop is heard."""
+
+JOIN_S = 1.0
+
+
+class Question(msgspec.Struct):
+    """What somebody asks. Keys that are not known are passed over.
+
+    Attributes:
+        source: whose messages.
+        after_offset: of the last one that is not wanted; None: all are.
+        limit: most messages of a page.
+    """
+
+    source: str
+    after_offset: int | None = None
+    limit: int = MOST_RECORDS
+
+
+class ReplayServer(threading.Thread):
+    """Answers one question after the other.
+
+    Attributes:
+        endpoint: that was bound, with the port that the system chose where it was asked to.
+    """
+
+    def __init__(self, endpoint: str, journal: Journal, *, instance: str) -> None:
+        """Bind `endpoint`; from `start` on the socket belongs to the thread.
+
+        Raises:
+            ConfigError: if it cannot be bound.
+        """
+        super().__init__(name="replay", daemon=True)
+        self._journal, self._instance = journal, instance
+        self._stopping = threading.Event()
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.ROUTER)
+        self._socket.linger = 0
+        self._socket.sndhwm = WAITING_ANSWERS
+        self._socket.maxmsgsize = LONGEST_QUESTION
+        try:
+            self.endpoint = bind(self._socket, endpoint, key="replay.endpoint")
+        except ConfigError:
+            self.close()
+            raise
+
+    def run(self) -> None:
+        """Answer until `close`."""
+        while not self._stopping.is_set():
+            if self._socket.poll(LOOK_UP_MS):
+                # A REQ socket puts an empty part before its question, a DEALER none: both get back what they sent.
+                *envelope, question = self._socket.recv_multipart()
+                self._socket.send_multipart([*envelope, *self.answer(question)])
+        self._socket.close()
+
+    def answer(self, raw: bytes) -> list[bytes]:
+        """Parts of the answer to a question, whatever it is."""
+        try:
+            question = msgspec.json.decode(raw, type=Question)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return encode_fault(f"not a question: {error}")
+        book = self._journal.books.get(question.source)
+        if book is None:
+            return encode_fault(f"no source {question.source[:40]!r}; there are {', '.join(self._journal.books)}")
+        if question.limit < 1:
+            return encode_fault(f"limit {question.limit}: at least 1")
+        try:
+            page = book.read(question.after_offset, limit=min(question.limit, MOST_RECORDS), limit_bytes=MOST_BYTES)
+        except OSError as error:
+            log.error("journal of %s cannot be read: %s", question.source, error)
+            return encode_fault(f"the journal cannot be read: {error.strerror}")
+        facts = PageFacts(
+            instance=self._instance,
+            source=question.source,
+            base_offset=page.base_offset,
+            first_offset=page.first_offset,
+            last_offset=page.last_offset,
+            expired=page.expired(question.after_offset),
+            parts=tuple(map(len, page.records)),
+        )
+        return encode_page(facts, page.records)
+
+    def close(self) -> None:
+        """End the thread and give the endpoint back."""
+        self._stopping.set()
+        if self.ident is None:
+            self._socket.close()
+        else:
+            self.join(JOIN_S)
+        if not self.is_alive():  # else a disk hangs, and the process must still be able to end
+            self._context.term()

@@ -1,0 +1,7 @@
+"""The log of counts: SQLite, a row a message, and what is derived from it."""
+
+from nanotally.log.logger import Logger
+from nanotally.log.parts import Parts
+from nanotally.log.store import Store
+
+__all__ = ["Logger", "Parts", "Store"]

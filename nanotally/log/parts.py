@@ -1,0 +1,133 @@
+"""CSV and Parquet files derived from the log: parts of so many rows each, written aside and renamed into place."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from nanotally.errors import NanotallyError, UsageError
+from nanotally.log.store import COLUMNS, Store
+
+PART_ROWS = 100_000
+"""Of a file. Writing one takes less than the time in which a subscriber loses messages, and a spreadsheet takes it."""
+
+REST_S = 1.0
+"""Between two updates at least, and fifty times what the last one took."""
+
+WHOLE = frozenset({"seq", "offset", "frame", "truncated", "missed"})
+REAL = frozenset({"nm_per_px_x", "nm_per_px_y"})
+
+Row = dict[str, Any]
+
+
+def check(path: Path) -> None:
+    """Whether a file of that name can be derived here.
+
+    Raises:
+        UsageError: if it is neither CSV nor Parquet, or Parquet without pyarrow.
+    """
+    if path.suffix.lower() not in WRITERS:
+        raise UsageError(f"--to {path}: only .sqlite, .csv and .parquet are written")
+    if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
+        raise UsageError(f"--to {path}: Parquet needs pyarrow, which is not installed: pip install pyarrow")
+
+
+class Parts:
+    """The files of one kind: `counts.csv`, `counts.2.csv`, ... All but the last never change again."""
+
+    def __init__(self, store: Store, path: Path) -> None:
+        """Go on with the parts that are there; the last of them is written again.
+
+        Args:
+            store: to derive from.
+            path: of the first part.
+
+        Raises:
+            NanotallyError: if there is a file of that name and an empty log: it is not ours.
+        """
+        self._store, self._path = store, path
+        if path.exists() and not store.last_row():
+            raise NanotallyError(f"{path}: there already, and not of {store.path.name}; give another file")
+        there = 0
+        while self.part(there).exists():
+            there += 1
+        self._written = max(0, there - 1) * PART_ROWS
+        self._due_s = 0.0
+
+    def part(self, number: int) -> Path:
+        """File of a part; they count from 0."""
+        return self._path.with_name(f"{self._path.stem}.{number + 1}{self._path.suffix}") if number else self._path
+
+    def update_if_due(self) -> None:
+        """Bring the files up to date if the last time was long enough ago."""
+        began_s = time.monotonic()
+        if began_s >= self._due_s and self.update():
+            took_s = time.monotonic() - began_s
+            self._due_s = began_s + max(REST_S, 50 * took_s)
+
+    def update(self) -> bool:
+        """Bring the files up to date; False if they are.
+
+        Raises:
+            NanotallyError: the disk does not take them; those that are there are whole.
+        """
+        last = self._store.last_row()
+        if self._written >= last:
+            return False
+        while self._written < last:
+            number = self._written // PART_ROWS
+            first, end = number * PART_ROWS + 1, min(last, (number + 1) * PART_ROWS)
+            self._derive(self.part(number), self._store.rows(first, end))
+            self._written = end
+        return True
+
+    def _derive(self, path: Path, rows: list[Row]) -> None:
+        aside = path.with_name(f".{path.name}.new")
+        try:
+            WRITERS[path.suffix.lower()](aside, rows)
+            aside.replace(path)
+        except OSError as error:
+            aside.unlink(missing_ok=True)
+            said = error.strerror or str(error)
+            raise NanotallyError(f"{path}: {said}; every row is in {self._store.path}") from error
+
+
+def _flat(rows: Sequence[Row]) -> tuple[list[str], list[Row]]:
+    """Names of the particles' columns, and rows in which they stand."""
+    names: dict[str, None] = {}
+    flat = []
+    for row in rows:
+        counts, uniques = row.pop("counts") or {}, row.pop("uniques") or {}
+        tally = {**counts, **{f"unique_{name}": many for name, many in uniques.items()}}
+        names.update(dict.fromkeys(tally))
+        flat.append({**row, **tally})
+    return sorted(names, key=lambda name: name.startswith("unique_")), flat
+
+
+def _write_csv(path: Path, rows: list[Row]) -> None:
+    names, flat = _flat(rows)
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, [*COLUMNS, *names], restval="", lineterminator="\n")
+        table.writeheader()
+        table.writerows(flat)
+
+
+def _write_parquet(path: Path, rows: list[Row]) -> None:
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from pyarrow import parquet
+
+    names, flat = _flat(rows)
+    for row in flat:
+        row["wall"] = datetime.fromisoformat(row["wall"].replace("Z", "+00:00"))
+    kinds = {"wall": pa.timestamp("us", tz="UTC"), **dict.fromkeys(REAL, pa.float64())}
+    kinds |= dict.fromkeys([*WHOLE, *names], pa.int64())
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in (*COLUMNS, *names)])
+    parquet.write_table(pa.Table.from_pylist(flat, schema=schema), path)
+
+
+WRITERS: dict[str, Callable[[Path, list[Row]], None]] = {".csv": _write_csv, ".parquet": _write_parquet}

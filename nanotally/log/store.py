@@ -1,0 +1,211 @@
+"""The log of counts as a SQLite file, keyed by (instance, source, offset)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from nanotally.errors import NanotallyError
+from nanotally.log.place import Missing, Place, missing_before
+from nanotally.wire import DetectionsMessage, Origin
+
+APPLICATION_ID = 0x6E746C67
+SCHEMA = 1
+
+TABLES = """
+CREATE TABLE log (
+    row INTEGER PRIMARY KEY,
+    wall TEXT NOT NULL,
+    event TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    source TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    seq INTEGER,
+    "offset" INTEGER,
+    frame INTEGER,
+    file TEXT,
+    state TEXT,
+    truncated INTEGER,
+    missed INTEGER,
+    nm_per_px_x REAL,
+    nm_per_px_y REAL,
+    settings_sha256 TEXT,
+    counts TEXT,
+    uniques TEXT,
+    UNIQUE (instance, source, "offset"),
+    UNIQUE (instance, source, run_id, seq)
+);
+CREATE TABLE place (
+    instance TEXT NOT NULL,
+    source TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    "offset" INTEGER,
+    PRIMARY KEY (instance, source)
+);
+"""
+
+COLUMNS = (
+    "wall",
+    "event",
+    "instance",
+    "source",
+    "run_id",
+    "seq",
+    "offset",
+    "frame",
+    "file",
+    "state",
+    "truncated",
+    "missed",
+    "nm_per_px_x",
+    "nm_per_px_y",
+    "settings_sha256",
+)
+"""Of every row, but for the particles a class."""
+
+NAMED = ", ".join(f'"{name}"' for name in (*COLUMNS, "counts", "uniques"))
+ADD_ROW = f"INSERT OR IGNORE INTO log ({NAMED}) VALUES ({', '.join(['?'] * (len(COLUMNS) + 2))})"
+ADD_PLACE = "INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?, ?)"
+
+
+class Store:
+    """The log of one or more sources.
+
+    A row is a message, or says that messages are missing; where the log of each source stands is changed in the same
+    transaction, so whoever is killed when, the next logger goes on behind the last row.
+
+    Attributes:
+        path: of the SQLite file.
+        pending: messages and gaps added since the last commit.
+        counted: messages committed since the store was opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it.
+
+        Raises:
+            NanotallyError: if it is something else, or cannot be written.
+        """
+        self.path, self.pending, self.counted = path, 0, 0
+        self._added = 0
+        if not path.parent.is_dir():
+            raise NanotallyError(f"{path.parent}: no such folder; make it first")
+        with self._errors("give another file"):
+            # Transactions are begun and ended by us; another program that reads meanwhile never waits, nor do we.
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._check()
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+        self._places = {
+            (instance, source): Place(run_id, seq, offset)
+            for instance, source, run_id, seq, offset in self._database.execute("SELECT * FROM place")
+        }
+
+    def _check(self) -> None:
+        """Make the tables of a new file; refuse the file of another program.
+
+        Raises:
+            NanotallyError: if it is that, or of another schema.
+        """
+        facts = [self._database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
+        if facts == [APPLICATION_ID, SCHEMA]:
+            return
+        empty = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        if facts != [0, 0] or not empty:
+            raise NanotallyError(f"{self.path}: there already, and not a log of counts; give another file")
+        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA};"
+        self._database.executescript(f"BEGIN; {TABLES} {marks} COMMIT;")
+
+    def place(self, instance: str, source: str) -> Place | None:
+        """Where the log of a source stands; None before its first message."""
+        return self._places.get((instance, source))
+
+    def add(self, message: DetectionsMessage, *, base_offset: int | None = None) -> None:
+        """Add a message, and before it a row for what is missing now and for ever.
+
+        Args:
+            message: that is not in the log, and none behind it.
+            base_offset: as in `nanotally.wire.PageFacts`; None where no journal was asked.
+
+        Raises:
+            NanotallyError: the disk does not take it.
+        """
+        origin = message.origin
+        who = origin.instance, origin.source
+        place = self._places.get(who)
+        missing = None if place is None else missing_before(message, place, base_offset)
+        moved = (place or Place(origin.run_id, 0, None)).moved_to(message)
+        with self._errors():
+            if not self.pending:
+                self._database.execute("BEGIN IMMEDIATE")
+            self.pending += 1
+            if missing is not None:
+                self._database.execute(ADD_ROW, _gap_row(missing, origin))
+            self._added += self._database.execute(ADD_ROW, _counts_row(message)).rowcount
+            self._database.execute(ADD_PLACE, (*who, moved.run_id, moved.seq, moved.offset))
+        self._places[who] = moved
+
+    def commit(self) -> None:
+        """Make sure of what was added.
+
+        Raises:
+            NanotallyError: the disk does not take it.
+        """
+        if self.pending:
+            with self._errors():
+                self._database.execute("COMMIT")
+            self.counted += self._added
+            self.pending = self._added = 0
+
+    def last_row(self) -> int:
+        """Number of the last row; they count from 1."""
+        return int(self._database.execute("SELECT coalesce(max(row), 0) FROM log").fetchone()[0])
+
+    def rows(self, first: int, last: int) -> list[dict[str, Any]]:
+        """Rows from one number to another: `COLUMNS`, and `counts` and `uniques` as a dictionary or None."""
+        select = f"SELECT {NAMED} FROM log WHERE row BETWEEN ? AND ? ORDER BY row"
+        names = *COLUMNS, "counts", "uniques"
+        rows = [dict(zip(names, row, strict=True)) for row in self._database.execute(select, (first, last))]
+        for row in rows:
+            for name in ("counts", "uniques"):
+                row[name] = None if row[name] is None else json.loads(row[name])
+        return rows
+
+    def close(self) -> None:
+        """Let go of the file; what was not committed is not in it."""
+        self._database.close()
+
+    @contextmanager
+    def _errors(self, advice: str = "what was logged before is in it") -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise NanotallyError(f"{self.path}: {error}; {advice}") from error
+
+
+def _counts_row(message: DetectionsMessage) -> tuple[Any, ...]:
+    x, y = message.nm_per_px or (None, None)
+    origin = message.origin
+    who = origin.instance, origin.source, origin.run_id, origin.seq, message.offset
+    what = message.frame, message.file, message.state, int(message.truncated), None, x, y, message.settings_sha256
+    return (_told(message.wall), "counts", *who, *what, _json(message.counts), _json(message.unique))
+
+
+def _gap_row(missing: Missing, after: Origin) -> tuple[Any, ...]:
+    who = after.instance, after.source, after.run_id, None, missing.offset
+    what = None, None, None, None, missing.missed, None, None, None
+    return (_told(datetime.now(timezone.utc)), missing.event, *who, *what, None, None)
+
+
+def _told(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _json(tally: Any) -> str | None:
+    return None if tally is None else json.dumps(dict(tally))
