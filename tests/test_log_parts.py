@@ -123,7 +123,7 @@ def test_a_file_of_somebody_else_is_left_alone(store: Store, tmp_path: Path) -> 
 
 
 def test_full_disk_keeps_the_part_that_is_there(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, _: object) -> None:
+    def full(path: Path, *_: object) -> None:
         path.write_text("torn")
         Path("/dev/full").write_text("more")
 

@@ -37,6 +37,8 @@ def test_a_message_is_a_row(store: Store) -> None:
     store.commit()
     assert (store.counted, store.pending, store.last_row()) == (2, 0, 2)
     first, second = store.rows(1, 2)
+    assert store.classes("counts", 1, 2) == ["cube", "quasi_sphere"]
+    assert (store.classes("uniques", 1, 2), store.classes("uniques", 2, 2)) == (["cube"], [])
     assert first == {
         "wall": "2026-03-14T15:09:26.535897Z",
         "event": "counts",
@@ -56,7 +58,7 @@ def test_a_message_is_a_row(store: Store) -> None:
         "counts": {"cube": 3, "quasi_sphere": 0},
         "uniques": {"cube": 2},
     }
-    assert (second["state"], second["counts"], second["uniques"], second["nm_per_px_x"]) == ("blank", None, None, None)
+    assert (second["state"], second["counts"], second["uniques"], second["nm_per_px_x"]) == ("blank", {}, {}, None)
 
 
 def test_what_is_missing_is_a_row_before_the_message(store: Store) -> None:
@@ -67,8 +69,8 @@ def test_what_is_missing_is_a_row_before_the_message(store: Store) -> None:
     assert events(store) == [
         ("counts", 100), ("gap", 2), ("counts", 103), ("counts", 104), ("restart", 0), ("counts", None),
     ]  # fmt: skip
-    gap = store.rows(2, 2)[0]
-    assert (gap["offset"], gap["run_id"], gap["seq"], gap["counts"]) == (101, "run1", None, None)
+    (gap,) = store.rows(2, 2)
+    assert (gap["offset"], gap["run_id"], gap["seq"], gap["counts"]) == (101, "run1", None, {})
 
 
 def test_sources_are_logged_side_by_side(store: Store) -> None:

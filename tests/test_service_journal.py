@@ -1,9 +1,9 @@
 """The journal in the daemon: committed before it is sent, told in the status, answered by replay."""
 
-import threading
 from pathlib import Path
 
 import pytest
+import zmq
 from stand_in_daemon import StandIn
 from waiting import WAIT_S, until
 
@@ -13,10 +13,10 @@ from nanotally.errors import ConfigError
 from nanotally.wire import DetectionsMessage, ReplayClient, StatusMessage, Subscriber
 
 
-def service(journal: JournalConfig, replay: str = "tcp://127.0.0.1:*") -> Service:
+def service(folder: Path, journal: JournalConfig, replay: str = "tcp://127.0.0.1:*") -> Service:
     config = Config(
         source={"main": SourceConfig(uri="sim:?width=96&height=64&particles=3&frames=8&fps=0")},
-        publish=PublishConfig(endpoint="tcp://127.0.0.1:*"),
+        publish=PublishConfig(endpoint=f"ipc://{folder}/publish"),
         metrics=MetricsConfig(enabled=False),
         journal=journal,
         replay=ReplayConfig(endpoint=replay),
@@ -26,13 +26,14 @@ def service(journal: JournalConfig, replay: str = "tcp://127.0.0.1:*") -> Servic
 
 def run(made: Service) -> tuple[list[DetectionsMessage], StatusMessage]:
     """Every detections message of a run, and its last status."""
-    made.startup()
-    with Subscriber(made.publisher.endpoint, kinds=("detections", "status")) as subscriber:
-        assert made.publisher._socket.poll(round(WAIT_S * 1000))
-        thread = threading.Thread(target=lambda: (made.main_loop(), made.shutdown()))
-        thread.start()
+    with Subscriber(made.config.publish.endpoint, kinds=("detections", "status")) as subscriber:
+        try:
+            made.startup()
+            assert made.publisher._socket.poll(round(WAIT_S * 1000))
+            made.main_loop()
+        finally:
+            made.shutdown()
         items = until(subscriber, lambda item: isinstance(item, StatusMessage) and item.stopping)
-        thread.join(WAIT_S)
     last = items[-1]
     assert isinstance(last, StatusMessage)
     return [item for item in items if isinstance(item, DetectionsMessage)], last
@@ -41,7 +42,7 @@ def run(made: Service) -> tuple[list[DetectionsMessage], StatusMessage]:
 def test_offsets_rise_over_two_runs_and_the_status_tells_the_last(tmp_path: Path) -> None:
     offsets = []
     for _ in range(2):
-        told, last = run(service(JournalConfig(directory=str(tmp_path))))
+        told, last = run(service(tmp_path, JournalConfig(directory=str(tmp_path))))
         offsets += [message.offset for message in told]
         assert (last.last_offset, last.last_seq, last.journal_fault) == (offsets[-1], 8, None)
         assert last.replay is not None
@@ -51,9 +52,9 @@ def test_offsets_rise_over_two_runs_and_the_status_tells_the_last(tmp_path: Path
 
 
 def test_replay_answers_what_was_sent(tmp_path: Path) -> None:
-    made = service(JournalConfig(directory=str(tmp_path)))
-    made.startup()
+    made = service(tmp_path, JournalConfig(directory=str(tmp_path)))
     try:
+        made.startup()
         made.main_loop()
         assert made._replay is not None
         client = ReplayClient(made._replay.endpoint)
@@ -67,20 +68,17 @@ def test_replay_answers_what_was_sent(tmp_path: Path) -> None:
     assert not made._replay.is_alive()
 
 
-def test_without_a_directory_nothing_is_kept_and_nothing_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_directory_nothing_is_kept_and_nothing_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
-    told, last = run(service(JournalConfig()))
+    told, last = run(service(tmp_path, JournalConfig()))
     assert [message.offset for message in told] == [None] * 8
     assert (last.last_offset, last.journal_fault, last.replay) == (None, None, None)
 
 
 def test_a_replay_endpoint_in_use_ends_the_daemon_and_lets_the_journal_go(tmp_path: Path) -> None:
-    first = service(JournalConfig(directory=str(tmp_path / "a")))
-    first.startup()
-    assert first._replay is not None
-    with pytest.raises(ConfigError, match=r"replay\.endpoint .* in use"):
-        service(JournalConfig(directory=str(tmp_path / "b")), first._replay.endpoint).run()
-    with pytest.raises(ConfigError, match="another daemon writes there"):
-        service(JournalConfig(directory=str(tmp_path / "a"))).run()
-    first.shutdown()
-    service(JournalConfig(directory=str(tmp_path / "b"))).run()
+    folder = JournalConfig(directory=str(tmp_path))
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as taken:
+        endpoint = f"tcp://127.0.0.1:{taken.bind_to_random_port('tcp://127.0.0.1')}"
+        with pytest.raises(ConfigError, match=r"replay\.endpoint .* in use"):
+            service(tmp_path, folder, endpoint).run()
+    service(tmp_path, folder).run()

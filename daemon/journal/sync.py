@@ -1,4 +1,4 @@
-"""The thread that brings the journal to the disk: the main loop never waits for one."""
+"""The thread that brings the journal to the disk, so that the main loop need not ask for it and wait."""
 
 from __future__ import annotations
 

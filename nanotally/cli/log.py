@@ -37,7 +37,7 @@ def log(
     What was sent while nobody logged is asked for, as far back as the daemon's journal goes. Where messages cannot be
     had any more, a row says so: its event is `gap` or `restart`, and `missed` how many counts are missing at least.
     """
-    derived = to.suffix.lower() != DATABASE
+    derived = to.suffix != DATABASE
     if derived:
         check(to)
     if replay is not None:

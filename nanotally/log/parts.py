@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,16 @@ from nanotally.log.store import COLUMNS, Store
 PART_ROWS = 100_000
 """Of a file. Writing one takes less than the time in which a subscriber loses messages, and a spreadsheet takes it."""
 
+GROUP_ROWS = 10_000
+"""Of a Parquet file that are in memory at a time."""
+
 REST_S = 1.0
 """Between two updates at least, and fifty times what the last one took."""
 
 WHOLE = frozenset({"seq", "offset", "frame", "truncated", "missed"})
 REAL = frozenset({"nm_per_px_x", "nm_per_px_y"})
+UNIQUE = "unique_"
+"""In front of the name of a class, in the column of its different particles."""
 
 Row = dict[str, Any]
 
@@ -82,14 +88,14 @@ class Parts:
         while self._written < last:
             number = self._written // PART_ROWS
             first, end = number * PART_ROWS + 1, min(last, (number + 1) * PART_ROWS)
-            self._derive(self.part(number), self._store.rows(first, end))
+            self._derive(self.part(number), first, end)
             self._written = end
         return True
 
-    def _derive(self, path: Path, rows: list[Row]) -> None:
+    def _derive(self, path: Path, first: int, last: int) -> None:
         aside = path.with_name(f".{path.name}.new")
         try:
-            WRITERS[path.suffix.lower()](aside, rows)
+            WRITERS[path.suffix.lower()](aside, self._store, first, last)
             aside.replace(path)
         except OSError as error:
             aside.unlink(missing_ok=True)
@@ -97,37 +103,39 @@ class Parts:
             raise NanotallyError(f"{path}: {said}; every row is in {self._store.path}") from error
 
 
-def _flat(rows: Sequence[Row]) -> tuple[list[str], list[Row]]:
-    """Names of the particles' columns, and rows in which they stand."""
-    names: dict[str, None] = {}
-    flat = []
-    for row in rows:
-        counts, uniques = row.pop("counts") or {}, row.pop("uniques") or {}
-        tally = {**counts, **{f"unique_{name}": many for name, many in uniques.items()}}
-        names.update(dict.fromkeys(tally))
-        flat.append({**row, **tally})
-    return sorted(names, key=lambda name: name.startswith("unique_")), flat
+def _names(store: Store, first: int, last: int) -> list[str]:
+    """Names of all columns that rows from one number to another have."""
+    uniques = [f"{UNIQUE}{name}" for name in store.classes("uniques", first, last)]
+    return [*COLUMNS, *store.classes("counts", first, last), *uniques]
 
 
-def _write_csv(path: Path, rows: list[Row]) -> None:
-    names, flat = _flat(rows)
+def _flat(store: Store, first: int, last: int) -> Iterator[Row]:
+    """Rows in which the particles a class stand beside the other columns."""
+    for row in store.rows(first, last):
+        counts, uniques = row.pop("counts"), row.pop("uniques")
+        yield {**row, **counts, **{f"{UNIQUE}{name}": many for name, many in uniques.items()}}
+
+
+def _write_csv(path: Path, store: Store, first: int, last: int) -> None:
     with path.open("w", newline="") as file:
-        table = csv.DictWriter(file, [*COLUMNS, *names], restval="", lineterminator="\n")
+        table = csv.DictWriter(file, _names(store, first, last), restval="", lineterminator="\n")
         table.writeheader()
-        table.writerows(flat)
+        table.writerows(_flat(store, first, last))
 
 
-def _write_parquet(path: Path, rows: list[Row]) -> None:
+def _write_parquet(path: Path, store: Store, first: int, last: int) -> None:
     import pyarrow as pa  # type: ignore[import-untyped]
     from pyarrow import parquet
 
-    names, flat = _flat(rows)
-    for row in flat:
-        row["wall"] = datetime.fromisoformat(row["wall"].replace("Z", "+00:00"))
-    kinds = {"wall": pa.timestamp("us", tz="UTC"), **dict.fromkeys(REAL, pa.float64())}
-    kinds |= dict.fromkeys([*WHOLE, *names], pa.int64())
-    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in (*COLUMNS, *names)])
-    parquet.write_table(pa.Table.from_pylist(flat, schema=schema), path)
+    kinds = {**dict.fromkeys(COLUMNS, pa.string()), "wall": pa.timestamp("us", tz="UTC")}
+    kinds |= {**dict.fromkeys(REAL, pa.float64()), **dict.fromkeys(WHOLE, pa.int64())}
+    schema = pa.schema([(name, kinds.get(name, pa.int64())) for name in _names(store, first, last)])
+    with parquet.ParquetWriter(path, schema) as file:
+        rows = _flat(store, first, last)
+        while group := list(islice(rows, GROUP_ROWS)):
+            for row in group:
+                row["wall"] = datetime.fromisoformat(row["wall"].replace("Z", "+00:00"))
+            file.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
-WRITERS: dict[str, Callable[[Path, list[Row]], None]] = {".csv": _write_csv, ".parquet": _write_parquet}
+WRITERS: dict[str, Callable[[Path, Store, int, int], None]] = {".csv": _write_csv, ".parquet": _write_parquet}

@@ -167,15 +167,20 @@ class Store:
         """Number of the last row; they count from 1."""
         return int(self._database.execute("SELECT coalesce(max(row), 0) FROM log").fetchone()[0])
 
-    def rows(self, first: int, last: int) -> list[dict[str, Any]]:
-        """Rows from one number to another: `COLUMNS`, and `counts` and `uniques` as a dictionary or None."""
+    def rows(self, first: int, last: int) -> Iterator[dict[str, Any]]:
+        """Rows from one number to another: `COLUMNS`, and `counts` and `uniques` as dictionaries, empty if unknown."""
         select = f"SELECT {NAMED} FROM log WHERE row BETWEEN ? AND ? ORDER BY row"
-        names = *COLUMNS, "counts", "uniques"
-        rows = [dict(zip(names, row, strict=True)) for row in self._database.execute(select, (first, last))]
-        for row in rows:
-            for name in ("counts", "uniques"):
-                row[name] = None if row[name] is None else json.loads(row[name])
-        return rows
+        for *cells, counts, uniques in self._database.execute(select, (first, last)):
+            row = dict(zip(COLUMNS, cells, strict=True))
+            yield {**row, "counts": json.loads(counts or "{}"), "uniques": json.loads(uniques or "{}")}
+
+    def classes(self, tally: str, first: int, last: int) -> list[str]:
+        """Names in `counts` or `uniques` of the rows from one number to another, in the order in which they came."""
+        select = f"""
+            SELECT key FROM log, json_each(log.{tally}) AS tally WHERE row BETWEEN ? AND ?
+            GROUP BY key ORDER BY min(row), min(tally.id)
+        """
+        return [name for (name,) in self._database.execute(select, (first, last))]
 
     def close(self) -> None:
         """Let go of the file; what was not committed is not in it."""
