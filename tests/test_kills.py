@@ -77,7 +77,11 @@ class Site:
         """Run and sequence number of every offset that the journal holds."""
         found = {}
         for path in sorted((self.folder / "journal" / "sem" / "main").glob("*.segment")):
-            for record in read_records(path):
+            try:
+                records = list(read_records(path))
+            except FileNotFoundError:
+                continue  # retention came first
+            for record in records:
                 message = decode(record.parts)
                 assert isinstance(message, DetectionsMessage)
                 assert record.offset == message.offset not in found
