@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import openvino
 import pytest
 from darknet_files import ARCHITECTURES, NETWORKS, cfg_text, random_weights, write_cfg
 from numpy.typing import NDArray
 
 from nanotally.detect.decode import decode_ultralytics
-from nanotally.trainer.darknet.graph import EPSILON, build_onnx
 from nanotally.trainer.darknet.network import Network
 from nanotally.trainer.darknet.weights import Filters, Weights
 from nanotally.trainer.offline import keep_offline
@@ -22,6 +20,10 @@ from nanotally.trainer.recipe import RECIPES
 from nanotally.trainer.train import find_architecture
 
 pytestmark = pytest.mark.train
+onnx = pytest.importorskip("onnx", reason="onnx is not installed (the train extra)")
+
+from nanotally.trainer.darknet.graph import EPSILON, build_onnx  # noqa: E402
+
 HEADS = 512 * 21 + 21 + 256 * 21 + 21
 """Parameters of darknet's two heads for two classes, which are not in our networks."""
 
