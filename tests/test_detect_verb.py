@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from nanotally.detections import CLASSES
+from nanotally.errors import MicrographError
 from nanotally.labels import read_coco, read_voc, read_yolo
+from nanotally.micrograph import list_micrographs, read_micrograph
 from nanotally.opencv import cv2
 
 
@@ -50,7 +52,11 @@ def test_all_formats_hold_the_same_particles(micrographs: Path, tmp_path: Path) 
         drawn = cv2.imread(str(tmp_path / "overlay" / f"{stem}.png"))
         assert drawn is not None
         assert drawn.shape == (480, 640, 3)
-    assert all(row["box_width_nm"] == "" for row in rows)  # no pixel size, no nanometres
+    # No pixel size, no nanometres; sizes in pixels then.
+    assert all(row["ecd_nm"] == row["edge_nm"] == "" for row in rows)
+    assert sum(row["ecd_px"] != "" for row in rows) > len(rows) / 4
+    assert all(image["density_per_um2"] is None and 0 < image["covered_share"] < 1 for image in told)
+    assert json.loads((tmp_path / "particles.json").read_text())["sizes"] == {}
 
 
 def test_a_corrupt_file_is_named_the_rest_is_done_and_the_exit_code_is_1(micrographs: Path, tmp_path: Path) -> None:
@@ -113,4 +119,30 @@ def test_calibrated_micrographs_give_nanometres_and_no_particle_in_the_databar(
         assert image["field"][3] < image["height"]
         assert all(p["xyxy"][3] <= image["field"][3] for p in image["particles"])
     rows = list(csv.DictReader((tmp_path / "particles.csv").read_text().splitlines()))
-    assert all(float(row["box_width_nm"]) > 0 for row in rows)
+    sized = [row for row in rows if row["ecd_nm"]]
+    assert sized
+    assert all(row["ecd_px"] == "" for row in rows)
+    for row in sized:
+        width, height = (float(row[f"{axis}2_px"]) - float(row[f"{axis}1_px"]) for axis in "xy")
+        box_nm = (width * float(row["nm_per_px_x"]), height * float(row["nm_per_px_y"]))
+        assert 0.5 * min(box_nm) < float(row["ecd_nm"]) < 1.2 * max(box_nm)
+
+
+@pytest.mark.real
+def test_what_is_doubtful_in_a_file_is_said_on_stderr_and_the_work_is_done(shared_data: Path, tmp_path: Path) -> None:
+    folders = (folder for folder in (shared_data / "vendor").iterdir() if folder.is_dir())
+    warned = [file for folder in folders for file in list_micrographs(folder) if _warnings(file)]
+    if not warned:
+        pytest.skip("no vendor file has a warning")
+    done = nanotally("detect", warned[0], "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = _warnings(warned[0])
+    assert done.stderr.splitlines() == [f"nanotally: {warned[0].name}: {warning}" for warning in said]
+    assert json.loads((tmp_path / "particles.json").read_text())["images"][0]["warnings"] == said
+
+
+def _warnings(file: Path) -> list[str]:
+    try:
+        return list(read_micrograph(file).warnings)
+    except MicrographError:
+        return []

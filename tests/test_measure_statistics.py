@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from nanotally.measure.statistics import (
     median_interval,
-    number_density_per_um2,
     particles_needed,
     size_distribution,
 )
@@ -101,23 +100,3 @@ def test_enough_is_said_when_the_median_is_known() -> None:
     said = [size_distribution(size[:n]).enough for n in (10, 40, 1000, 2000)]
     assert said == [False, False, True, True]
     assert not size_distribution(size, precision=0.001).enough
-
-
-@pytest.mark.parametrize("side", [20.0, 60.0])
-def test_the_density_is_not_biased_by_the_border(side: float) -> None:
-    rng = np.random.default_rng(0)
-    width, height, fields, per_px2 = 300, 200, 400, 5e-4
-    found = []
-    for _ in range(fields):
-        n = rng.poisson(per_px2 * (width + 200) * (height + 200))
-        corner = rng.uniform(-100, [width + 100, height + 100], (n, 2))
-        box = np.full((n, 2), side) * rng.uniform(0.5, 1.5, (n, 2))
-        whole = ((corner > 0) & (corner + box < [width, height])).all(axis=1)
-        found.append(number_density_per_um2(box[whole], width_px=width, height_px=height, nm_per_px=(1000.0, 500.0)))
-    assert np.mean(found) == pytest.approx(per_px2 / 0.5, rel=4 / np.sqrt(per_px2 * 150 * 100 * fields))
-
-
-def test_a_particle_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="does not fit"):
-        number_density_per_um2([[300, 10]], width_px=300, height_px=200, nm_per_px=(1.0, 1.0))
-    assert number_density_per_um2([], width_px=300, height_px=200, nm_per_px=(1.0, 1.0)) == 0

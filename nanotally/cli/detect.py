@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,26 +11,16 @@ import typer
 
 from nanotally.cli import app
 from nanotally.cli.progress import progress
-from nanotally.detect import Detector, DetectSettings, Found, load_engine
+from nanotally.detect import Detector, DetectSettings, load_engine
 from nanotally.detections import FLAG_BORDER
 from nanotally.errors import MicrographError, UsageError
 from nanotally.labels import LabelledImage, write_classes, write_coco, write_voc, write_yolo
-from nanotally.micrograph import Micrograph, list_micrographs, read_micrograph
+from nanotally.measure.density import Examined
+from nanotally.measure.measurement import measure
+from nanotally.micrograph import list_micrographs, read_micrograph
+from nanotally.results import Result, write_csv, write_json
 
 FORMATS = ("csv", "json", "coco", "voc", "yolo")
-COLUMNS = (
-    "image", "class", "score", "x1_px", "y1_px", "x2_px", "y2_px", "box_width_nm", "box_height_nm", "at_border",
-    "nm_per_px_x", "nm_per_px_y", "pixel_size_from",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Result:
-    """What was found in one file."""
-
-    path: Path
-    micrograph: Micrograph
-    found: Found
 
 
 @app.command()
@@ -62,6 +49,8 @@ def detect(
     faults: list[str] = []
     results = []
     for result in _results(progress(files, "detecting", len(files)), detector, faults):
+        for warning in result.micrograph.warnings:
+            print(f"nanotally: {result.path.name}: {warning}", file=sys.stderr)
         results.append(result)
         if overlay:
             _draw(result, out / "overlay", bundle.manifest.classes)
@@ -85,7 +74,12 @@ def _results(files: Iterable[Path], detector: Detector, faults: list[str]) -> It
         except MicrographError as error:
             faults.append(str(error))
             continue
-        yield Result(file, micrograph, detector.detect(micrograph.image, field=micrograph.field))
+        found = detector.detect(micrograph.image, field=micrograph.field)
+        measured = measure(
+            micrograph.image, found.detections, Examined(micrograph.field),
+            nm_per_px=micrograph.nm_per_px, classes=detector.bundle.manifest.classes,
+        )  # fmt: skip
+        yield Result(file, micrograph, found, measured)
 
 
 def _draw(result: Result, folder: Path, classes: tuple[str, ...]) -> None:
@@ -106,13 +100,9 @@ def _draw(result: Result, folder: Path, classes: tuple[str, ...]) -> None:
 def _write(results: Sequence[Result], out: Path, formats: Sequence[str], classes: tuple[str, ...], model: str) -> None:
     labelled = [_labels(result, classes) for result in results]
     if "csv" in formats:
-        with (out / "particles.csv").open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(COLUMNS)
-            table.writerows(row for result in results for row in _rows(result, classes))
+        write_csv(out / "particles.csv", results, classes=classes)
     if "json" in formats:
-        facts = {"model": model, "images": [_facts(result, classes) for result in results]}
-        (out / "particles.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        write_json(out / "particles.json", results, classes=classes, model=model)
     if "coco" in formats:
         write_coco(out / "coco.json", labelled, classes=classes)
     for name, suffix, write in (("voc", "xml", write_voc), ("yolo", "txt", write_yolo)):
@@ -130,34 +120,3 @@ def _labels(result: Result, classes: tuple[str, ...]) -> LabelledImage:
     return LabelledImage(
         result.path.name, width, height, found, truncated=(found.flags & FLAG_BORDER) > 0, classes=classes
     )
-
-
-def _rows(result: Result, classes: tuple[str, ...]) -> Iterator[tuple[object, ...]]:
-    """Rows of `COLUMNS`. A box is not a particle's size, so the columns say `box`."""
-    nm_per_px, found = result.micrograph.nm_per_px, result.found.detections
-    for box, score, class_id, flags in zip(found.xyxy, found.score, found.class_id, found.flags, strict=True):
-        in_nm = ("", "") if nm_per_px is None else ((box[2] - box[0]) * nm_per_px[0], (box[3] - box[1]) * nm_per_px[1])
-        yield (
-            result.path.name, classes[class_id], f"{score:.4f}", *(f"{v:.2f}" for v in box),
-            *(f"{v:.2f}" if v != "" else "" for v in in_nm), int(flags & FLAG_BORDER > 0),
-            *(nm_per_px or ("", "")), result.micrograph.pixel_size_from or "",
-        )  # fmt: skip
-
-
-def _facts(result: Result, classes: tuple[str, ...]) -> dict[str, object]:
-    found, micrograph = result.found, result.micrograph
-    return {
-        "image": result.path.name,
-        "width": micrograph.image.shape[1],
-        "height": micrograph.image.shape[0],
-        "field": list(micrograph.field),
-        "nm_per_px": micrograph.nm_per_px,
-        "pixel_size_from": micrograph.pixel_size_from,
-        "warnings": list(micrograph.warnings),
-        "counts": found.detections.counts(classes),
-        "truncated": found.truncated,
-        "particles": [
-            {"class": classes[c], "score": round(float(s), 4), "xyxy": [round(float(v), 2) for v in box]}
-            for box, s, c in zip(found.detections.xyxy, found.detections.score, found.detections.class_id, strict=True)
-        ],
-    }

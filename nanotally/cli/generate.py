@@ -70,12 +70,8 @@ def generate(
     seed = time.time_ns() % 2**32 if seed is None else seed
     facts: dict[str, object]
     if preset is not None:
-        usual = (SHAPES, COUNT, MOST, SIZE, RECIPE)
-        if pattern or mode or backgrounds or (shapes, count, max_particles, size, recipe) != usual:
-            raise UsageError(
-                f"--preset {preset} is a whole order; only --real, --seed, --labels and --preview go with it"
-            )
-        facts, pictures, count = _preset(preset, seed, real)
+        plain = (shapes, count, max_particles, size, recipe) == (SHAPES, COUNT, MOST, SIZE, RECIPE)
+        facts, pictures, count = _preset(preset, seed, real, alone=plain and not (pattern or mode or backgrounds))
     elif real is not None:
         raise UsageError("--real goes with --preset A or --preset B")
     else:
@@ -99,10 +95,14 @@ def _size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _preset(name: str, seed: int, real: Path | None) -> tuple[dict[str, object], Iterable[Picture], int]:
-    """The order as the manifest tells it, the pictures and their number."""
+def _preset(
+    name: str, seed: int, real: Path | None, *, alone: bool
+) -> tuple[dict[str, object], Iterable[Picture], int]:
+    """The order as the manifest tells it, the pictures and their number; `alone`: nothing else was ordered."""
     from nanotally.generator.presets import find_preset, make_preset
 
+    if not alone:
+        raise UsageError(f"--preset {name} is a whole order; only --real, --seed, --labels and --preview go with it")
     wanted = find_preset(name)
     facts = {"preset": name.upper(), "seed": seed, "real": str(real) if real else None}
     return facts, make_preset(wanted, seed=seed, real=real), wanted.images

@@ -1,4 +1,4 @@
-"""How large the particles are, how sure that is, and how densely they lie: statistics of particles counted once."""
+"""How large the particles are, and how sure that is: statistics of particles counted once."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class SizeDistribution:
     What cannot be said of so few particles is None.
 
     Attributes:
+        quantity: what of a particle is its size: `ecd` or `edge`.
         n: particles that were measured.
         mean_nm: arithmetic mean.
         cv: coefficient of variation: standard deviation (n - 1) as a share of the mean. Its square and it are both
@@ -36,8 +37,10 @@ class SizeDistribution:
         median_95_nm: interval that holds the median of the whole population in at least 95 of 100 samples.
         needed: particles after which the geometric mean is known within `precision`, as far as can be told now.
         precision: relative error up to which a size counts as known.
+        enough: whether the whole interval of the median lies within `precision` of the median.
     """
 
+    quantity: str = "ecd"
     n: int
     mean_nm: float | None = None
     cv: float | None = None
@@ -50,17 +53,10 @@ class SizeDistribution:
     median_95_nm: tuple[float, float] | None = None
     needed: int | None = None
     precision: float = PRECISION
-
-    @property
-    def enough(self) -> bool:
-        """Whether the whole interval of the median lies within `precision` of the median."""
-        if self.median_95_nm is None or self.d50_nm is None:
-            return False
-        low, high = self.median_95_nm
-        return low >= self.d50_nm / (1 + self.precision) and high <= self.d50_nm * (1 + self.precision)
+    enough: bool = False
 
 
-def size_distribution(size_nm: ArrayLike, *, precision: float = PRECISION) -> SizeDistribution:
+def size_distribution(size_nm: ArrayLike, *, quantity: str = "ecd", precision: float = PRECISION) -> SizeDistribution:
     """Statistics of sizes (n,) in nm; those that are NaN were not measured and are left out.
 
     Raises:
@@ -72,11 +68,13 @@ def size_distribution(size_nm: ArrayLike, *, precision: float = PRECISION) -> Si
         raise ValueError("sizes and the precision asked for are above 0")
     n = len(size)
     if n == 0:
-        return SizeDistribution(n=0, precision=precision)
+        return SizeDistribution(quantity=quantity, n=0, precision=precision)
     d10, d50, d90 = np.percentile(size, (10, 50, 90)).tolist()
     log_size = np.log(size)
     spread = float(log_size.std(ddof=1)) if n > 1 else None
+    interval = median_interval(size)
     return SizeDistribution(
+        quantity=quantity,
         n=n,
         mean_nm=float(size.mean()),
         cv=float(size.std(ddof=1) / size.mean()) if n > 1 else None,
@@ -86,9 +84,10 @@ def size_distribution(size_nm: ArrayLike, *, precision: float = PRECISION) -> Si
         span=(d90 - d10) / d50,
         geometric_mean_nm=exp(log_size.mean()),
         sigma_g=None if spread is None else exp(spread),
-        median_95_nm=median_interval(size),
+        median_95_nm=interval,
         needed=None if spread is None else particles_needed(exp(spread), precision=precision),
         precision=precision,
+        enough=interval is not None and d50 / (1 + precision) <= interval[0] <= interval[1] <= d50 * (1 + precision),
     )
 
 
@@ -114,29 +113,3 @@ def particles_needed(sigma_g: float, *, precision: float = PRECISION) -> int:
     needs pi / 2 times as many.
     """
     return max(1, round((Z95 * log(sigma_g) / log1p(precision)) ** 2))
-
-
-def number_density_per_um2(
-    box_px: ArrayLike, *, width_px: float, height_px: float, nm_per_px: tuple[float, float]
-) -> float:
-    """Particles a square micrometre in one field of view, those that its border cuts left out and made up for.
-
-    A larger particle is cut more often, so each whole one stands for the places where it would have been whole:
-    density = sum of 1 / ((W - Fx)(H - Fy)) (Miles 1974; Lantuejoul 1980). Counting all, or only the whole ones over the
-    whole area, is biased.
-
-    Args:
-        box_px: (n, 2), width and height of the box of each whole particle, pixels.
-        width_px: of the field of view, databar and masks excluded.
-        height_px: the same.
-        nm_per_px: pixel size, x and y.
-
-    Raises:
-        ValueError: if a box does not fit into the field of view.
-    """
-    box = np.asarray(box_px, np.float64).reshape(-1, 2)
-    room = np.array([width_px, height_px]) - box
-    if (room <= 0).any():
-        raise ValueError(f"a whole particle does not fit into {width_px} x {height_px} pixels")
-    um2_per_px2 = nm_per_px[0] * nm_per_px[1] / 1e6
-    return float((1 / (room[:, 0] * room[:, 1])).sum() / um2_per_px2)
