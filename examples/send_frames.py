@@ -4,6 +4,10 @@
 
 At the other end runs `nanotally run --source zmq:tcp://127.0.0.1:5758`. Replace `grab` with what your microscope's
 software offers. Every key of the header but `width` and `height` may be left out; docs/sources.md has them all.
+
+A daemon with keys (docs/security.md) wants your own secret one, and you want its public one:
+
+    python send_frames.py tcp://192.168.1.20:5758 anna.key_secret sem1.key
 """
 
 import itertools
@@ -13,6 +17,7 @@ import time
 
 import numpy as np
 import zmq
+from zmq.auth import load_certificate
 
 
 def grab(number):
@@ -38,7 +43,12 @@ def main():
     socket.set(zmq.SNDHWM, 1)  # what waits gets old
     socket.set(zmq.LINGER, 0)  # and must not hold up the exit
     socket.set(zmq.IMMEDIATE, 1)  # nothing waits while nanotally is not there
-    socket.connect(sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:5758")
+    endpoint, *keys = sys.argv[1:] or ["tcp://127.0.0.1:5758"]
+    if keys:
+        own, server = keys
+        socket.curve_publickey, socket.curve_secretkey = load_certificate(own)
+        socket.curve_serverkey, _ = load_certificate(server)
+    socket.connect(endpoint)
     for number in itertools.count():
         sent = send(socket, grab(number), nm_per_px=2.5, databar_px=0, name=f"picture {number}")
         print(f"\rpicture {number} {'sent   ' if sent else 'dropped'}", end="", flush=True)

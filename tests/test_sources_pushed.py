@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from locked import make_locks
 from source_parts import following, free_port, header, lost, number_of, picture, read_some, sender, until
 
+from nanotally.daemon.gate import Gate
 from nanotally.daemon.sources import open_source
 from nanotally.daemon.sources.pushed import read_message
 from nanotally.errors import SourceError
@@ -171,11 +173,26 @@ def test_example_sends_as_it_says(endpoint: str, source: Source) -> None:
     assert source.damaged == 0
 
 
+def test_example_sends_with_its_keys_what_without_them_does_not_arrive(endpoint: str, tmp_path: Path) -> None:
+    locks = make_locks(tmp_path / "keys")
+    words = [sys.executable, str(EXAMPLE), endpoint]
+    with closing(open_source(f"zmq:{endpoint}", gate=Gate(locks.config))) as source, ExitStack() as ending:
+        for name in ("nobody", "bert", "anna"):
+            keys = [] if name == "nobody" else [f"{locks.folder}/{name}.key_secret", f"{locks.folder}/sem.key"]
+            process = subprocess.Popen([*words, *keys], stdout=subprocess.DEVNULL)
+            ending.callback(process.wait, 10)
+            ending.callback(process.terminate)
+            if name == "anna":
+                assert read_some(source, 1)[0].name.startswith("picture ")
+            else:
+                assert source.read(1.0) is None
+
+
 def test_example_needs_nothing_but_numpy_and_pyzmq() -> None:
     example = runpy.run_path(str(EXAMPLE))
     assert example["grab"](0).dtype == np.uint8
     imported = [line.split()[1] for line in EXAMPLE.read_text().splitlines() if line.startswith(("import ", "from "))]
-    assert set(imported) - sys.stdlib_module_names == {"numpy", "zmq"}
+    assert {name.partition(".")[0] for name in imported} - sys.stdlib_module_names == {"numpy", "zmq"}
 
 
 def test_page_shows_a_header_that_is_understood() -> None:

@@ -6,10 +6,8 @@ A message has two parts, a header in JSON and the pixels; `docs/sources.md` has 
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
@@ -17,6 +15,8 @@ import zmq
 from numpy.typing import NDArray
 from zmq.utils.monitor import recv_monitor_message
 
+from nanotally.daemon.endpoint import fault_without_keys
+from nanotally.daemon.gate import OPEN_GATE, Gate
 from nanotally.daemon.sources.grey import to_grey
 from nanotally.daemon.sources.live import LiveSource
 from nanotally.errors import SourceError
@@ -78,20 +78,22 @@ class PushedSource(LiveSource):
     When the last sender has gone the feed is lost: silence of a sender that is there is something else.
     """
 
-    def __init__(self, uri: str) -> None:
-        """Bind.
+    def __init__(self, uri: str, gate: Gate = OPEN_GATE) -> None:
+        """Bind behind a gate.
 
         Raises:
-            SourceError: the endpoint makes no sense, can be reached from other machines, or is taken.
+            SourceError: the endpoint makes no sense, can be reached by everybody, or is taken.
         """
         super().__init__(uri)
         endpoint = uri.partition(":")[2]
-        _check_loopback(uri, endpoint)
+        _check_reach(uri, endpoint, gate)
         self._connections: set[int] = set()  # by descriptor, also of strangers who never say that they are senders
         self._had_sender = False
         context = zmq.Context()
         self._held.callback(context.destroy, linger=0)
         self._socket = context.socket(zmq.PULL)
+        self._held.callback(gate.guard(self._socket))
+        self._held.callback(self._socket.close, linger=0)
         self._socket.setsockopt(zmq.RCVHWM, WAITING_MESSAGES)
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
         self._socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
@@ -178,19 +180,10 @@ def read_message(parts: list[bytes]) -> tuple[PushedHeader, NDArray[np.uint8]]:
     return header, to_grey(pixels, bits=bits)
 
 
-def _check_loopback(uri: str, endpoint: str) -> None:
-    place = urlsplit(endpoint)
-    if place.scheme == "ipc":
-        return
-    host = (place.hostname or "").strip("[]")
-    if place.scheme != "tcp" or not host:
-        raise SourceError(f"{uri}: expected zmq:tcp://127.0.0.1:PORT or zmq:ipc:///run/frames.ipc")
+def _check_reach(uri: str, endpoint: str, gate: Gate) -> None:
     try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise SourceError(
-            f"{uri}: {host} can be reached from other machines, and this version has no keys for frames: listen on "
-            "127.0.0.1, and let the SEM's PC in through a tunnel (ssh -L)"
-        )
+        fault = fault_without_keys(endpoint)
+    except ValueError as error:
+        raise SourceError(f"{uri}: expected zmq:tcp://127.0.0.1:PORT or zmq:ipc:///run/frames.ipc") from error
+    if fault and not gate.is_locked:
+        raise SourceError(f"{uri}: {fault}")
