@@ -10,7 +10,8 @@ from told import WALL, detections
 from nanotally.errors import NanotallyError, UsageError
 from nanotally.log import parts as parts_module
 from nanotally.log.parts import Parts, check
-from nanotally.log.store import Store
+from nanotally.log.store import OF_SESSION, Store
+from nanotally.wire import Session
 
 
 @pytest.fixture
@@ -58,6 +59,23 @@ def test_csv_has_a_column_a_class_and_a_row_a_gap(store: Store, tmp_path: Path) 
     assert [gap[name] for name in ("event", "offset", "missed", "seq", "cube")] == ["gap", "101", "2", "", ""]
     assert [blank[name] for name in ("state", "cube", "nm_per_px_x")] == ["blank", "", ""]
     assert [other[name] for name in ("cube", "rod")] == ["", "7"]
+
+
+def test_every_file_has_the_session(store: Store, tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    session = Session("s1", "Au 12", "anna", "after wash", WALL)
+    store.add(replace(detections(1, 100), session=session))
+    store.add(detections(2, 101))
+    store.commit()
+    for name in ("counts.csv", "counts.parquet"):
+        assert Parts(store, tmp_path / name).update()
+    of_session = ["s1", "Au 12", "anna", "after wash", "2026-03-14T15:09:26.535897Z"]
+    within, without = rows(tmp_path / "counts.csv")
+    assert [within[name] for name in OF_SESSION] == of_session
+    assert [without[name] for name in OF_SESSION] == [""] * 5
+    within, without = pq.read_table(tmp_path / "counts.parquet").to_pylist()
+    assert [within[name] for name in OF_SESSION] == of_session
+    assert [without[name] for name in OF_SESSION] == [None] * 5
 
 
 def test_parts_have_so_many_rows_and_only_the_last_is_written_again(store: Store, tmp_path: Path) -> None:

@@ -9,11 +9,30 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from told import detections
+from told import WALL, detections
 
 from nanotally.errors import NanotallyError
 from nanotally.log.place import Place
-from nanotally.log.store import Store
+from nanotally.log.store import OF_SESSION, Store
+from nanotally.wire import Session
+
+SESSION = Session("s1", "Au 12", "anna", "after wash", WALL)
+LOG_OF_SCHEMA_1 = """
+PRAGMA application_id = 0x6E746C67; PRAGMA user_version = 1;
+CREATE TABLE log (
+    row INTEGER PRIMARY KEY, wall TEXT NOT NULL, event TEXT NOT NULL, instance TEXT NOT NULL, source TEXT NOT NULL,
+    run_id TEXT NOT NULL, seq INTEGER, "offset" INTEGER, frame INTEGER, file TEXT, state TEXT, truncated INTEGER,
+    missed INTEGER, nm_per_px_x REAL, nm_per_px_y REAL, settings_sha256 TEXT, counts TEXT, uniques TEXT,
+    UNIQUE (instance, source, "offset"), UNIQUE (instance, source, run_id, seq)
+);
+CREATE TABLE place (
+    instance TEXT NOT NULL, source TEXT NOT NULL, run_id TEXT NOT NULL, seq INTEGER NOT NULL, "offset" INTEGER,
+    PRIMARY KEY (instance, source)
+);
+INSERT INTO log (wall, event, instance, source, run_id, seq, "offset", counts)
+VALUES ('2026-03-14T15:09:26.000000Z', 'counts', 'sem', 'main', 'run1', 7, 106, '{"cube": 1}');
+INSERT INTO place VALUES ('sem', 'main', 'run1', 7, 106);
+"""
 
 
 @pytest.fixture
@@ -55,10 +74,42 @@ def test_a_message_is_a_row(store: Store) -> None:
         "nm_per_px_x": 2.0,
         "nm_per_px_y": 2.5,
         "settings_sha256": "cd" * 32,
+        "session": None,
+        "sample": None,
+        "operator": None,
+        "notes": None,
+        "session_started": None,
         "counts": {"cube": 3, "quasi_sphere": 0},
         "uniques": {"cube": 2},
     }
     assert (second["state"], second["counts"], second["uniques"], second["nm_per_px_x"]) == ("blank", {}, {}, None)
+
+
+def test_a_row_has_its_session_and_a_session_its_frames(store: Store, path: Path) -> None:
+    for seq, session in enumerate((None, SESSION, SESSION), start=1):
+        store.add(replace(detections(seq, 99 + seq), session=session))
+    store.commit()
+    without, first, second = store.rows(1, 3)
+    assert [first[name] for name in OF_SESSION] == ["s1", "Au 12", "anna", "after wash", "2026-03-14T15:09:26.535897Z"]
+    assert [second[name] for name in OF_SESSION] == [first[name] for name in OF_SESSION]
+    assert without["session"] is None
+    with closing(sqlite3.connect(path)) as other:
+        ((found_id, source, frames),) = other.execute("SELECT id, source, frames FROM sessions")
+    assert (found_id, source, frames) == ("s1", "main", 2)
+
+
+def test_a_log_of_schema_1_is_added_to(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(LOG_OF_SCHEMA_1)
+    with closing(Store(path)) as store:
+        assert store.place("sem", "main") == Place("run1", 7, 106)
+        store.add(replace(detections(8, 107), session=SESSION))
+        store.commit()
+        old_row, new_row = store.rows(1, 99)
+    assert (old_row["seq"], old_row["session"], old_row["counts"]) == (7, None, {"cube": 1})
+    assert (new_row["seq"], new_row["sample"]) == (8, "Au 12")
+    with closing(Store(path)) as again:
+        assert again.last_row() == 2
 
 
 def test_what_is_missing_is_a_row_before_the_message(store: Store) -> None:
@@ -167,12 +218,12 @@ def test_the_file_of_another_program_is_left_alone(path: Path, kind: str) -> Non
         Store(path).close()
     with closing(sqlite3.connect(path)) as other:
         if kind == "newer":
-            other.execute("PRAGMA user_version = 2")
+            other.execute("PRAGMA user_version = 3")
         elif kind == "database":
             other.execute("CREATE TABLE prices (name)")
         other.commit()
     before = path.read_bytes()
-    with pytest.raises(NanotallyError, match="give another file"):
+    with pytest.raises(NanotallyError, match="give another file|a log of schema 3, this version knows 2: update nanotally"):
         Store(path)
     assert path.read_bytes() == before
 

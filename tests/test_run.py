@@ -21,7 +21,8 @@ def run(*words: str) -> "subprocess.CompletedProcess[str]":
 def write_config(folder: Path, text: str = "") -> Path:
     """A configuration of which nothing collides with a daemon that may run on this machine."""
     path = folder / "sem.toml"
-    path.write_text(f'[publish]\nendpoint = "ipc://{folder}/publish"\n[metrics]\nport = 0\n{text}')
+    sockets = "".join(f'[{name}]\nendpoint = "ipc://{folder}/{name}"\n' for name in ("publish", "control"))
+    path.write_text(f"{sockets}[metrics]\nport = 0\n{text}")
     return path
 
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from nanotally.signals import stopping_on_signals
+from nanotally.signals import calling_on_hangup, stopping_on_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -51,3 +51,31 @@ def test_other_threads_hear_no_signals() -> None:
     thread.start()
     thread.join(10)
     assert passed.is_set()
+
+
+def test_a_hangup_is_heard_every_time_and_ends_nothing() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    heard = []
+    with calling_on_hangup(lambda: heard.append(True)):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+    assert heard == [True, True]
+    assert signal.getsignal(signal.SIGHUP) is before
+
+
+def test_a_stop_ends_also_a_thread_that_never_hears_it() -> None:
+    program = (
+        "import os, signal, threading\n"
+        "from nanotally.signals import stopping_on_signals\n"
+        "with stopping_on_signals(lambda: None, within_s=0.2):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    threading.Event().wait()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
+    assert (ended.returncode, "something still runs 0.2 s after" in ended.stderr) == (0, True)
+
+
+def test_a_block_that_ends_in_time_is_left_alone() -> None:
+    with stopping_on_signals(lambda: None, within_s=30):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.set_wakeup_fd(-1) == -1

@@ -47,3 +47,8 @@ def test_the_unit_starts_a_command_that_exists() -> None:
     assert Path(program).name == "nanotally"
     assert f" {option} " in help_text
     assert path == "/etc/nanotally/%i.toml"
+
+
+def test_a_reload_is_the_signal_that_the_daemon_hears() -> None:
+    # tests/test_reload.py sends it to a daemon.
+    assert "ExecReload=/bin/kill -HUP $MAINPID" in UNIT.read_text().splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,8 @@ def run(
 ) -> None:
     """Follow a live feed and publish detections, counts and status over ZeroMQ.
 
-    Options stand instead of what the configuration file says. SIGTERM and SIGINT (Ctrl-C) stop it cleanly.
+    Options stand instead of what the configuration file says. SIGTERM and SIGINT (Ctrl-C) stop it
+    cleanly, SIGHUP makes it read the file again.
     """
     from nanotally.daemon.config import read_config
     from nanotally.daemon.service import Service
@@ -37,6 +39,7 @@ def run(
     if config is None and source is None:
         raise UsageError("nothing to look at: give --source URI, such as sim:, or --config FILE")
     bundle = None if model is None else str(model)
-    settings = read_config(config, uri=source, instance=instance, bundle=bundle, engine=engine)
+    read = partial(read_config, config, uri=source, instance=instance, bundle=bundle, engine=engine)
+    settings = read()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    Service(settings).run()
+    Service(settings, reread=read).run()

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 from nanotally.errors import WireError
 from nanotally.log.store import Store
-from nanotally.wire import DetectionsMessage, Gap, Message, Page, ReplayClient, StatusMessage, Subscriber
+from nanotally.wire import ClientKeys, DetectionsMessage, Gap, Message, Page, ReplayClient, StatusMessage, Subscriber
+from nanotally.wire.replay import seen_from
 
 KINDS = ("detections", "status")
 LOOK_UP_S = 0.1
@@ -19,6 +20,8 @@ ANSWER_S = 2.0
 
 ASK_AGAIN_S = 1.0
 """Before the journal is asked again after it did not answer."""
+
+REMEDY = "Does its allow-list hold your .key file, and are --keys and --server-key given and right? Trying again"
 
 Source = tuple[str, str]
 """Instance and source."""
@@ -36,7 +39,13 @@ class Logger:
     """
 
     def __init__(
-        self, subscriber: Subscriber, store: Store, *, replay: str | None = None, say: Callable[[str], None]
+        self,
+        subscriber: Subscriber,
+        store: Store,
+        *,
+        replay: str | None = None,
+        keys: ClientKeys | None = None,
+        say: Callable[[str], None],
     ) -> None:
         """Begin where the store ends.
 
@@ -44,15 +53,16 @@ class Logger:
             subscriber: to the kinds `KINDS`; closed by whoever opened it.
             store: to write to.
             replay: endpoint of the journal; None: as the daemon tells it.
+            keys: for the journal, where the daemon wants some.
             say: is told, in a line, what people should know.
         """
         self._subscriber, self._store, self._say_line = subscriber, store, say
-        self._replay = replay
+        self._replay, self._keys = replay, keys
         self._client: ReplayClient | None = None
         self._status: dict[Source, StatusMessage] = {}
         self._said: dict[Source, str] = {}
         self._ask_again_s = 0.0
-        self._stopped = False
+        self._stopped = self._refused = False
         self.ended = False
 
     def batches(self) -> Iterator[None]:
@@ -69,6 +79,7 @@ class Logger:
                 break
             if item is not None:
                 self._take(item)
+            self._note_refusal()
             if item is None or self.ended or self._store.pending >= BATCH_ROWS:
                 self._store.commit()
                 yield
@@ -94,6 +105,11 @@ class Logger:
             self._note(item)
         elif isinstance(item, DetectionsMessage):
             self._log(item)
+
+    def _note_refusal(self) -> None:
+        if self._subscriber.refused and not self._refused:
+            self._say_line(f"{self._subscriber.endpoint} refuses this connection. {REMEDY}")
+        self._refused = self._subscriber.refused
 
     def _note(self, status: StatusMessage) -> None:
         source = status.origin.instance, status.origin.source
@@ -147,12 +163,13 @@ class Logger:
         return None
 
     def _ask(self, source: Source, after_offset: int | None) -> Page | None:
-        endpoint = self._replay or self._status[source].replay
+        told = self._status[source].replay
+        endpoint = self._replay or (told and seen_from(self._subscriber.endpoint, told))
         if endpoint is None or time.monotonic() < self._ask_again_s:
             return None
         if self._client is None or self._client.endpoint != endpoint:
             self.close()
-            self._client = ReplayClient(endpoint)
+            self._client = ReplayClient(endpoint, keys=self._keys)
         page: Page | None = None
         trouble = f"the journal at {endpoint} does not answer; give --replay if it is elsewhere"
         try:

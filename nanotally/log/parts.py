@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nanotally.errors import NanotallyError, UsageError
-from nanotally.log.store import COLUMNS, Store
+from nanotally.log.store import COLUMNS, OF_SESSION, Store
 
 PART_ROWS = 100_000
 """Of a file. Writing one takes less than the time in which a subscriber loses messages, and a spreadsheet takes it."""
@@ -106,7 +106,7 @@ class Parts:
 def _names(store: Store, first: int, last: int) -> list[str]:
     """Names of all columns that rows from one number to another have."""
     uniques = [f"{UNIQUE}{name}" for name in store.classes("uniques", first, last)]
-    return [*COLUMNS, *store.classes("counts", first, last), *uniques]
+    return [*COLUMNS, *OF_SESSION, *store.classes("counts", first, last), *uniques]
 
 
 def _flat(store: Store, first: int, last: int) -> Iterator[Row]:
@@ -127,7 +127,7 @@ def _write_parquet(path: Path, store: Store, first: int, last: int) -> None:
     import pyarrow as pa  # type: ignore[import-untyped]
     from pyarrow import parquet
 
-    kinds = {**dict.fromkeys(COLUMNS, pa.string()), "wall": pa.timestamp("us", tz="UTC")}
+    kinds = {**dict.fromkeys((*COLUMNS, *OF_SESSION), pa.string()), "wall": pa.timestamp("us", tz="UTC")}
     kinds |= {**dict.fromkeys(REAL, pa.float64()), **dict.fromkeys(WHOLE, pa.int64())}
     schema = pa.schema([(name, kinds.get(name, pa.int64())) for name in _names(store, first, last)])
     with parquet.ParquetWriter(path, schema) as file:

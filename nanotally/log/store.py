@@ -12,10 +12,10 @@ from typing import Any
 
 from nanotally.errors import NanotallyError
 from nanotally.log.place import Missing, Place, missing_before
-from nanotally.wire import DetectionsMessage, Origin
+from nanotally.wire import DetectionsMessage, Origin, Session
 
 APPLICATION_ID = 0x6E746C67
-SCHEMA = 1
+SCHEMA = 2
 
 TABLES = """
 CREATE TABLE log (
@@ -37,6 +37,7 @@ CREATE TABLE log (
     settings_sha256 TEXT,
     counts TEXT,
     uniques TEXT,
+    session TEXT,
     UNIQUE (instance, source, "offset"),
     UNIQUE (instance, source, run_id, seq)
 );
@@ -49,6 +50,22 @@ CREATE TABLE place (
     PRIMARY KEY (instance, source)
 );
 """
+
+SESSIONS = """
+CREATE TABLE session (
+    id TEXT PRIMARY KEY,
+    sample TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    notes TEXT NOT NULL,
+    started TEXT NOT NULL
+);
+CREATE VIEW sessions AS
+    SELECT session.*, source, min(wall) AS first_frame, max(wall) AS last_frame, count(*) AS frames
+    FROM session JOIN log ON log.session = session.id GROUP BY session.id, source;
+"""
+
+SINCE_1 = f"ALTER TABLE log ADD COLUMN session TEXT; {SESSIONS}"
+"""What a log of schema 1 lacks."""
 
 COLUMNS = (
     "wall",
@@ -67,10 +84,25 @@ COLUMNS = (
     "nm_per_px_y",
     "settings_sha256",
 )
-"""Of every row, but for the particles a class."""
+"""Of every row, but for the session and the particles a class."""
 
-NAMED = ", ".join(f'"{name}"' for name in (*COLUMNS, "counts", "uniques"))
-ADD_ROW = f"INSERT OR IGNORE INTO log ({NAMED}) VALUES ({', '.join(['?'] * (len(COLUMNS) + 2))})"
+OF_SESSION = {
+    "session": "id",
+    "sample": "sample",
+    "operator": "operator",
+    "notes": "notes",
+    "session_started": "started",
+}
+"""Columns of a row that are those of its session, and what they are called there."""
+
+NAMED = ", ".join(f'"{name}"' for name in (*COLUMNS, "session", "counts", "uniques"))
+ADD_ROW = f"INSERT OR IGNORE INTO log ({NAMED}) VALUES ({', '.join(['?'] * (len(COLUMNS) + 3))})"
+ADD_SESSION = "INSERT OR IGNORE INTO session VALUES (?, ?, ?, ?, ?)"
+SELECT_ROWS = f"""
+SELECT {", ".join([f'log."{name}"' for name in COLUMNS] + [f"session.{name}" for name in OF_SESSION.values()])},
+    counts, uniques
+FROM log LEFT JOIN session ON session.id = log.session WHERE row BETWEEN ? AND ? ORDER BY row
+"""
 ADD_PLACE = "INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?, ?)"
 
 
@@ -108,7 +140,7 @@ class Store:
         }
 
     def _check(self) -> None:
-        """Make the tables of a new file; refuse the file of another program.
+        """Make the tables of a new file, add to those of an older one; refuse the file of another program.
 
         Raises:
             NanotallyError: if it is that, or of another schema.
@@ -116,11 +148,18 @@ class Store:
         facts = [self._database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
         if facts == [APPLICATION_ID, SCHEMA]:
             return
+        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA};"
+        if facts == [APPLICATION_ID, 1]:
+            self._database.executescript(f"BEGIN; {SINCE_1} {marks} COMMIT;")
+            return
+        if facts[0] == APPLICATION_ID:
+            raise NanotallyError(
+                f"{self.path}: a log of schema {facts[1]}, this version knows {SCHEMA}: update nanotally"
+            )
         empty = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
         if facts != [0, 0] or not empty:
             raise NanotallyError(f"{self.path}: there already, and not a log of counts; give another file")
-        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA};"
-        self._database.executescript(f"BEGIN; {TABLES} {marks} COMMIT;")
+        self._database.executescript(f"BEGIN; {TABLES} {SESSIONS} {marks} COMMIT;")
 
     def place(self, instance: str, source: str) -> Place | None:
         """Where the log of a source stands; None before its first message."""
@@ -147,6 +186,8 @@ class Store:
             self.pending += 1
             if missing is not None:
                 self._database.execute(ADD_ROW, _gap_row(missing, origin))
+            if message.session is not None:
+                self._database.execute(ADD_SESSION, _session_row(message.session))
             self._added += self._database.execute(ADD_ROW, _counts_row(message)).rowcount
             self._database.execute(ADD_PLACE, (*who, moved.run_id, moved.seq, moved.offset))
         self._places[who] = moved
@@ -168,10 +209,13 @@ class Store:
         return int(self._database.execute("SELECT coalesce(max(row), 0) FROM log").fetchone()[0])
 
     def rows(self, first: int, last: int) -> Iterator[dict[str, Any]]:
-        """Rows from one number to another: `COLUMNS`, and `counts` and `uniques` as dictionaries, empty if unknown."""
-        select = f"SELECT {NAMED} FROM log WHERE row BETWEEN ? AND ? ORDER BY row"
-        for *cells, counts, uniques in self._database.execute(select, (first, last)):
-            row = dict(zip(COLUMNS, cells, strict=True))
+        """Rows from one number to another.
+
+        Each has `COLUMNS`, those of its session (`OF_SESSION`), and `counts` and `uniques` as dictionaries, empty if
+        unknown.
+        """
+        for *cells, counts, uniques in self._database.execute(SELECT_ROWS, (first, last)):
+            row = dict(zip((*COLUMNS, *OF_SESSION), cells, strict=True))
             yield {**row, "counts": json.loads(counts or "{}"), "uniques": json.loads(uniques or "{}")}
 
     def classes(self, tally: str, first: int, last: int) -> list[str]:
@@ -199,13 +243,18 @@ def _counts_row(message: DetectionsMessage) -> tuple[Any, ...]:
     origin = message.origin
     who = origin.instance, origin.source, origin.run_id, origin.seq, message.offset
     what = message.frame, message.file, message.state, int(message.truncated), None, x, y, message.settings_sha256
-    return (_told(message.wall), "counts", *who, *what, _json(message.counts), _json(message.unique))
+    session = None if message.session is None else message.session.id
+    return (_told(message.wall), "counts", *who, *what, session, _json(message.counts), _json(message.unique))
+
+
+def _session_row(session: Session) -> tuple[Any, ...]:
+    return session.id, session.sample, session.operator, session.notes, _told(session.started)
 
 
 def _gap_row(missing: Missing, after: Origin) -> tuple[Any, ...]:
     who = after.instance, after.source, after.run_id, None, missing.offset
     what = None, None, None, None, missing.missed, None, None, None
-    return (_told(datetime.now(timezone.utc)), missing.event, *who, *what, None, None)
+    return (_told(datetime.now(timezone.utc)), missing.event, *who, *what, None, None, None)
 
 
 def _told(moment: datetime) -> str:
