@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from kept import frame_of
+from recorded import record
 from rtsp_server import RtspServer
 from source_parts import (
     free_port,
@@ -114,11 +116,22 @@ def fed_display(tmp: Path, patch: pytest.MonkeyPatch) -> Fed:
     return Fed("screen:0,0,64,48?fps=100")
 
 
+def fed_recording(tmp: Path, patch: pytest.MonkeyPatch) -> Fed:
+    return Fed(f"recording:{record(tmp / 'recording')}")
+
+
+def fed_recording_live(tmp: Path, patch: pytest.MonkeyPatch) -> Fed:
+    frames = [frame_of(number, every_s=0.05) for number in range(20)]
+    return Fed(f"recording:{record(tmp / 'recording', frames)}?speed=real")
+
+
 EVERY: dict[str, Make] = {
     "dir": lambda tmp, _: Fed(f"dir:{write_folder(tmp / 'folder')}"),
     "file": lambda tmp, _: Fed(f"file:{write_video(tmp / 'video.avi')}"),
     "sim, live": lambda *_: Fed("sim:?width=96&height=64&particles=3&fps=50"),
     "sim, replay": lambda *_: Fed("sim:?width=96&height=64&particles=3&frames=3&fps=0"),
+    "recording": fed_recording,
+    "recording, live": fed_recording_live,
     "watch": fed_watch,
     "zmq": fed_zmq,
     "gst, stand-in": fed_launch,

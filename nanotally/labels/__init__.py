@@ -2,6 +2,7 @@
 
 from nanotally.labels.coco import read_coco, write_coco
 from nanotally.labels.createml import read_createml, write_createml
+from nanotally.labels.cvat import write_cvat
 from nanotally.labels.dataset import Dataset, Fault, Sample, examine_dataset, read_dataset
 from nanotally.labels.labelled_image import LabelledImage
 from nanotally.labels.masks import read_mask, write_mask
@@ -26,6 +27,7 @@ __all__ = [
     "write_classes",
     "write_coco",
     "write_createml",
+    "write_cvat",
     "write_mask",
     "write_voc",
     "write_yolo",
