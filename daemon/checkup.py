@@ -69,7 +69,8 @@ def check_up(config: Config) -> Iterator[Finding]:
     yield _cameras()
     yield _program("gst-launch-1.0", "gstreamer1.0-tools", "feeds of gst:")
     yield _display()
-    yield _publish_port(config.publish.endpoint)
+    yield _socket_port("publish", config.publish.endpoint)
+    yield _socket_port("control", config.control.endpoint)
     if config.metrics.enabled:
         yield _metrics_port(config.metrics.address, config.metrics.port)
     yield _disk(Path(os.environ.get("STATE_DIRECTORY", ".")))
@@ -165,12 +166,12 @@ def _display() -> Finding:
     return Finding("display", "ok", display)
 
 
-def _publish_port(endpoint: str) -> Finding:
+def _socket_port(what: str, endpoint: str) -> Finding:
     def bind() -> None:
         with zmq.Context() as context, context.socket(zmq.XPUB) as trial:
             trial.bind(endpoint)
 
-    return _port("publish", endpoint, bind)
+    return _port(what, endpoint, bind)
 
 
 def _metrics_port(address: str, port: int) -> Finding:

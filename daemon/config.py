@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import os
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 
+from nanotally.daemon.endpoint import fault_without_keys, host_of, is_loopback
+from nanotally.daemon.gate import SecurityConfig
+from nanotally.daemon.harvest.settings import HarvestConfig
+from nanotally.daemon.recording.settings import RecordingConfig
 from nanotally.detect import DetectSettings
 from nanotally.detect.engines import ENGINES
 from nanotally.errors import ConfigError, WireError
 from nanotally.wire import check_name
+from nanotally.wire.control import CONTROL_ENDPOINT
 from nanotally.wire.replay import REPLAY_ENDPOINT
 from nanotally.wire.subscriber import ENDPOINT
 
@@ -83,7 +87,7 @@ class PublishConfig:
     endpoint: str = ENDPOINT
 
     def __post_init__(self) -> None:
-        _check_endpoint(self.endpoint)
+        host_of(self.endpoint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +132,21 @@ class ReplayConfig:
     endpoint: str = REPLAY_ENDPOINT
 
     def __post_init__(self) -> None:
-        _check_endpoint(self.endpoint)
+        host_of(self.endpoint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlConfig:
+    """The ZeroMQ socket that takes requests: settings, sessions, reload.
+
+    Attributes:
+        endpoint: where they come in; a port `*` is chosen by the system.
+    """
+
+    endpoint: str = CONTROL_ENDPOINT
+
+    def __post_init__(self) -> None:
+        host_of(self.endpoint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +164,11 @@ class MetricsConfig:
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9757
 
     def __post_init__(self) -> None:
-        _check_loopback(self.address)
+        if not is_loopback(self.address):
+            raise ValueError(
+                f"{self.address!r} can be reached from other machines, and this page asks nobody for a key: "
+                "use 127.0.0.1, and a tunnel (ssh -L) from elsewhere"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +183,11 @@ class Config:
         publish: the ZeroMQ socket.
         journal: what is kept of the messages.
         replay: the socket that answers what is kept.
+        control: the socket that takes requests.
         metrics: the page that Prometheus reads.
+        security: keys of the sockets.
+        recording: where recordings and snapshots go.
+        harvest: which frames are kept to be labelled.
     """
 
     instance: str = INSTANCE
@@ -171,7 +197,11 @@ class Config:
     publish: PublishConfig = field(default_factory=PublishConfig)
     journal: JournalConfig = field(default_factory=JournalConfig)
     replay: ReplayConfig = field(default_factory=ReplayConfig)
+    control: ControlConfig = field(default_factory=ControlConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    security: SecurityConfig = field(default_factory=SecurityConfig)
+    recording: RecordingConfig = field(default_factory=RecordingConfig)
+    harvest: HarvestConfig = field(default_factory=HarvestConfig)
 
     def __post_init__(self) -> None:
         if not self.source:
@@ -181,28 +211,15 @@ class Config:
                 check_name(name)
         except WireError as error:
             raise ValueError(str(error)) from error
+        if not self.security.is_given:
+            self._check_reach()
 
-
-def _check_endpoint(endpoint: str) -> None:
-    scheme, _, place = endpoint.partition("://")
-    if scheme == "ipc" and place:
-        return
-    host, _, port = place.rpartition(":")
-    if scheme != "tcp" or not host or not (port == "*" or port.isdecimal()):
-        raise ValueError(f"{endpoint!r} is not an endpoint such as {ENDPOINT} or ipc:///run/sem.ipc")
-    _check_loopback(host.strip("[]"))
-
-
-def _check_loopback(host: str) -> None:
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ValueError(
-            f"{host!r} can be reached from other machines; that needs CURVE keys, which this version "
-            "does not have: use 127.0.0.1, and a tunnel (ssh -L) from elsewhere"
-        )
+    def _check_reach(self) -> None:
+        """Refuse what other machines could reach. Every table with an endpoint is one of a socket."""
+        for table in dataclasses.fields(self):
+            endpoint = getattr(getattr(self, table.name), "endpoint", None)
+            if endpoint is not None and (fault := fault_without_keys(endpoint)):
+                raise ValueError(f"{table.name}.endpoint: {fault}")
 
 
 def read_config(
@@ -264,7 +281,7 @@ def _check_keys(table: Any, cls: type, where: str, prefix: str = "") -> None:
             raise ConfigError(f"{where}: unknown key {prefix}{key}; {advice}")
         if dataclasses.is_dataclass(hints[key]):
             _check_keys(value, hints[key], where, f"{prefix}{key}.")
-        elif get_origin(hints[key]) is dict:
+        elif hints[key] == dict[str, SourceConfig]:
             if not isinstance(value, dict) or not all(isinstance(inner, dict) for inner in value.values()):
                 raise ConfigError(f"{where}: {key} needs a name: write [{key}.NAME] above its keys")
             for name, inner in value.items():

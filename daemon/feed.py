@@ -6,9 +6,11 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from nanotally.daemon.config import SourceConfig
 from nanotally.daemon.mailbox import Mailbox
 from nanotally.daemon.preparation import Preparation
 from nanotally.errors import EndOfFeed, SourceError
@@ -16,7 +18,7 @@ from nanotally.frame import Frame, Source, SourceState
 
 log = logging.getLogger(__name__)
 
-READ_TIMEOUT_S = 0.5
+READ_TIMEOUT_S = 0.2
 """How long one read may wait; a stop is heard after that."""
 
 STALLED_AFTER_S = 2.0
@@ -26,6 +28,9 @@ frame a minute is not."""
 
 BACK_OFF_S = (0.5, 30.0)
 """Wait before the first and, doubled each time, at most before the last new try of a lost source."""
+
+STOP_S = 0.8
+"""How long sources may take to let go before they are abandoned: their threads do not hold up the exit."""
 
 REPLAY_CAPACITY = 2
 """Frames of a replay that wait while the detector works: enough to read the next meanwhile."""
@@ -51,6 +56,8 @@ class Feed(threading.Thread):
         averaged: frames that went into the average of a later one.
         reconnects: how often a new source was opened in place of a broken one.
         fault: why the source is lost or the replay broke off; None while all is well.
+        adopted: configurations that came into force, each with the number of the first frame prepared as it says;
+            whoever takes that frame out of the mailbox takes the entry away.
     """
 
     def __init__(
@@ -76,6 +83,7 @@ class Feed(threading.Thread):
         self._open = open_source
         self._source = open_source()
         self._prepare = prepare
+        self._wanted = prepare.config
         self._stopping = threading.Event()
         self._state: SourceState = "up"
         self._attempt = 0
@@ -93,6 +101,11 @@ class Feed(threading.Thread):
         self.averaged = 0
         self.reconnects = 0
         self.fault: SourceError | None = None
+        self.adopted: deque[tuple[int, SourceConfig]] = deque()
+
+    def adopt(self, config: SourceConfig) -> None:
+        """Prepare frames as another configuration says, from the next one on. May be called from any thread."""
+        self._wanted = config
 
     @property
     def damaged(self) -> int:
@@ -143,7 +156,12 @@ class Feed(threading.Thread):
         self._grabbed_ns = frame.grabbed_ns
         self._next_number = self._first_number + frame.number + 1
         self._delivered += 1
-        prepared = self._prepare.take(replace(frame, number=self._first_number + frame.number), stills=self.stills)
+        frame = replace(frame, number=self._first_number + frame.number)
+        wanted = self._wanted
+        if wanted != self._prepare.config:
+            self._prepare.adopt(wanted)
+            self.adopted.append((frame.number, wanted))
+        prepared = self._prepare.take(frame, stills=self.stills)
         if prepared is None:
             self.averaged += 1
             return
@@ -192,3 +210,16 @@ class Feed(threading.Thread):
         """Ask the thread to end, from whatever it is doing, and let go of the frames that wait."""
         self._stopping.set()
         self.mailbox.close()
+
+
+def stop_all(feeds: Sequence[Feed]) -> None:
+    """Stop feeds, all at once; one that does not let go in time is abandoned."""
+    for feed in feeds:
+        feed.stop()
+    deadline_s = time.monotonic() + STOP_S
+    for feed in feeds:
+        if feed.ident is None:
+            continue  # never started
+        feed.join(max(0.0, deadline_s - time.monotonic()))
+        if feed.is_alive():
+            log.warning("source %s does not let go; it is abandoned", feed.name)

@@ -1,10 +1,8 @@
-"""Prometheus metrics on loopback. Labels are bounded: configured names, classes, stages and reasons only."""
+"""Prometheus metrics. Labels are bounded: configured names, classes, stages and reasons only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from errno import EADDRINUSE
 from math import nan
 from typing import get_args
 
@@ -15,16 +13,15 @@ from prometheus_client import (
     Histogram,
     ProcessCollector,
     disable_created_metrics,
-    start_http_server,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from nanotally import __version__
 from nanotally.daemon.feed import Feed
+from nanotally.daemon.journal import Journal
 from nanotally.daemon.publish import Publisher
 from nanotally.daemon.report import Setup
-from nanotally.errors import ConfigError
 from nanotally.frame import FrameState
 from nanotally.wire import KINDS, DetectionsMessage
 
@@ -40,11 +37,11 @@ class Metrics(Collector):
     told with `observe`.
     """
 
-    def __init__(self, feeds: Sequence[Feed], publisher: Publisher, setup: Setup) -> None:
+    def __init__(self, feeds: Sequence[Feed], publisher: Publisher, journal: Journal, setup: Setup) -> None:
         """Start all counts at zero, so that the first event is a rise."""
         disable_created_metrics()  # type: ignore[no-untyped-call] # they would double the number of series
-        self._feeds, self._publisher, self._setup = feeds, publisher, setup
-        self._counts = {feed.name: dict.fromkeys(setup.classes, nan) for feed in feeds}
+        self._feeds, self._publisher, self._journal, self._setup = feeds, publisher, journal, setup
+        self._last: dict[str, DetectionsMessage] = {}
         self.registry = registry = CollectorRegistry()
         self._processed = Counter(
             "nanotally_frames_processed", "Frames that were looked at.", ["source"], registry=registry
@@ -65,6 +62,12 @@ class Metrics(Collector):
             "nanotally_frames_not_counted",
             "Frames in which nothing was counted, because they were not live.",
             ["source", "state"],
+            registry=registry,
+        )
+        self._unsafe = Counter(
+            "nanotally_messages_not_journalled",
+            "Detections messages that the journal did not take, though one is kept.",
+            ["source"],
             registry=registry,
         )
         self._last_frame = Gauge(
@@ -88,7 +91,7 @@ class Metrics(Collector):
             registry=registry,
         )
         for feed in feeds:
-            for counter in (self._processed, self._truncated, self._age):
+            for counter in (self._processed, self._truncated, self._unsafe, self._age):
                 counter.labels(feed.name)
             for name in setup.classes:
                 self._particles.labels(feed.name, name)
@@ -96,6 +99,13 @@ class Metrics(Collector):
                 self._not_live.labels(feed.name, state)
         ProcessCollector(registry=registry)
         registry.register(self)
+
+    def adopt(self, setup: Setup) -> None:
+        """Go on with another model, or with other settings of it."""
+        self._setup = setup
+        for feed in self._feeds:
+            for name in setup.classes:
+                self._particles.labels(feed.name, name)
 
     def observe(self, told: DetectionsMessage, *, age_s: float, publish_s: float) -> None:
         """Take note of a frame that was published."""
@@ -112,10 +122,17 @@ class Metrics(Collector):
             self._truncated.labels(source).inc()
         for name, count in (told.counts or {}).items():
             self._particles.labels(source, name).inc(count)
-        self._counts[source] = {name: (told.counts or {}).get(name, nan) for name in self._setup.classes}
+        if self._journal.fault(source) is not None:
+            self._unsafe.labels(source).inc()
+        self._last[source] = told
 
     def collect(self) -> Iterator[Metric]:
-        """Read what the feed and the publisher count themselves. Called in the thread of each scrape."""
+        """Read what others count for themselves. Called in the thread of each scrape."""
+        yield from self._of_feeds()
+        yield from self._of_last_frames()
+        yield from self._of_daemon()
+
+    def _of_feeds(self) -> Iterator[Metric]:
         feeds = self._feeds
         yield _filled(
             CounterMetricFamily(
@@ -134,6 +151,12 @@ class Metrics(Collector):
         )
         yield _filled(
             CounterMetricFamily(
+                "nanotally_frames_averaged", "Frames that went into the average of a later one.", labels=["source"]
+            ),
+            *(([feed.name], feed.averaged) for feed in feeds),
+        )
+        yield _filled(
+            CounterMetricFamily(
                 "nanotally_source_reconnects", "Sources opened in place of a broken one.", labels=["source"]
             ),
             *(([feed.name], feed.reconnects) for feed in feeds),
@@ -142,24 +165,42 @@ class Metrics(Collector):
             GaugeMetricFamily("nanotally_source_up", "1 while frames come, 0 while they do not.", labels=["source"]),
             *(([feed.name], feed.state == "up") for feed in feeds),
         )
-        yield _filled(
-            GaugeMetricFamily(
-                "nanotally_particles_in_frame",
-                "Particles in the last frame; NaN while there is no frame to count in.",
-                labels=["source", "class"],
-            ),
-            *(
-                ([feed.name, name], count if feed.state == "up" else nan)
-                for feed in feeds
-                for name, count in self._counts[feed.name].items()
-            ),
-        )
+
+    def _of_last_frames(self) -> Iterator[Metric]:
+        """Of the last frame of each source; NaN while there is none that is live."""
+        told = {feed.name: self._last.get(feed.name) if feed.state == "up" else None for feed in self._feeds}
+        for name, what, tally in (
+            ("nanotally_particles_in_frame", "Particles in the last frame.", "counts"),
+            ("nanotally_particles_unique", "Different particles since the group began.", "unique"),
+        ):
+            yield _filled(
+                GaugeMetricFamily(name, what, labels=["source", "class"]),
+                *(
+                    ([source, class_name], (getattr(last, tally, None) or {}).get(class_name, nan))
+                    for source, last in told.items()
+                    for class_name in self._setup.classes
+                ),
+            )
+        for name, what, figure in (
+            ("nanotally_picture_sharpness", "Sharpness of the last frame, 0 to about 1.", "sharpness"),
+            ("nanotally_covered_ratio", "Share of the examined area that particles cover.", "covered_share"),
+        ):
+            values = ((source, getattr(last, figure, None)) for source, last in told.items())
+            samples = (([source], nan if value is None else value) for source, value in values)
+            yield _filled(GaugeMetricFamily(name, what, labels=["source"]), *samples)
+
+    def _of_daemon(self) -> Iterator[Metric]:
+        feeds = self._feeds
         yield _filled(
             CounterMetricFamily("nanotally_messages_published", "Messages sent, whoever listened.", labels=["kind"]),
             *(([kind], sum(self._publisher.sent(kind, feed.name) for feed in feeds)) for kind in KINDS),
         )
         yield GaugeMetricFamily(
             "nanotally_subscriptions", "Topic prefixes subscribed to.", self._publisher.subscriptions
+        )
+        refused = self._publisher.gate.refused
+        yield CounterMetricFamily(
+            "nanotally_connections_refused", "Connections with a key that is not allowed.", refused
         )
         model = self._setup.model
         build = {
@@ -178,23 +219,3 @@ def _filled(
     for labels, value in samples:
         family.add_metric(labels, value)
     return family
-
-
-@contextmanager
-def serving(registry: CollectorRegistry, *, address: str, port: int) -> Iterator[str]:
-    """Serve `registry` to Prometheus for as long as the block runs; gives the URL.
-
-    Raises:
-        ConfigError: if the address cannot be had.
-    """
-    try:
-        server, thread = start_http_server(port, address, registry)
-    except OSError as error:
-        advice = "; does another instance run?" if error.errno == EADDRINUSE else ""
-        raise ConfigError(f"metrics {address}:{port}: {error.strerror}{advice}") from error
-    try:
-        yield f"http://{address}:{server.server_port}/metrics"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -10,6 +10,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from nanotally.daemon.gate import OPEN_GATE, Gate
 from nanotally.errors import ConfigError
 from nanotally.opencv import cv2
 from nanotally.wire import Message, Origin, StatusMessage, Topic, encode, topic_of
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 SEND_HIGH_WATER_MARK = 256
 """Messages kept for a subscriber that does not keep up; the rest is lost to it, and shows as a gap."""
 
-LINGER_MS = 2000
+LINGER_MS = 300
 """How long closing waits for the last messages to leave."""
 
 JPEG_QUALITY = 85
@@ -51,10 +52,11 @@ class Publisher:
     Attributes:
         run_id: drawn for this run of the daemon.
         endpoint: that was bound, with the port that the system chose where it was asked to.
+        gate: that it is behind.
     """
 
-    def __init__(self, endpoint: str, *, instance: str) -> None:
-        """Bind `endpoint`.
+    def __init__(self, endpoint: str, *, instance: str, gate: Gate = OPEN_GATE) -> None:
+        """Bind `endpoint` behind a gate.
 
         Raises:
             ConfigError: if it cannot be bound.
@@ -70,6 +72,8 @@ class Publisher:
         self._socket.sndhwm = SEND_HIGH_WATER_MARK
         # Without it only the first subscriber to a topic is seen, and no later one would get the last status.
         self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        self.gate = gate
+        self._unguard = gate.guard(self._socket)
         try:
             self.endpoint = bind(self._socket, endpoint, key="publish.endpoint")
         except ConfigError:
@@ -121,6 +125,7 @@ class Publisher:
                     self._socket.send_multipart(parts)
 
     def close(self) -> None:
-        """Send what still waits, for at most two seconds, and close. May be called twice."""
+        """Send what still waits, for at most 0.3 s, and close. May be called twice."""
         self._socket.close()
+        self._unguard()
         self._context.term()

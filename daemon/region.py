@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nanotally.detect import Found
 from nanotally.detections import FLAG_MASKED
@@ -51,11 +50,3 @@ class Region:
         masks = np.array(self.masks, np.float32)
         inside = np.any(np.all((centre >= masks[:, :2]) & (centre < masks[:, 2:]), axis=2), axis=1)
         return replace(found, detections=boxes.flag(FLAG_MASKED, inside))
-
-    def area_px(self, field: Box) -> int:
-        """Pixels of `field` in which particles are counted."""
-        x1, y1, x2, y2 = field
-        counted: NDArray[np.bool_] = np.ones((y2 - y1, x2 - x1), bool)
-        for left, top, right, bottom in self.masks:
-            counted[max(0, top - y1) : max(0, bottom - y1), max(0, left - x1) : max(0, right - x1)] = False
-        return int(counted.sum())

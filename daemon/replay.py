@@ -8,6 +8,7 @@ import threading
 import msgspec
 import zmq
 
+from nanotally.daemon.gate import OPEN_GATE, Gate
 from nanotally.daemon.journal import Journal
 from nanotally.daemon.publish import bind
 from nanotally.errors import ConfigError
@@ -27,7 +28,7 @@ WAITING_ANSWERS = 2
 LOOK_UP_MS = 100
 """How soon a stop is heard."""
 
-JOIN_S = 1.0
+JOIN_S = 0.3
 
 
 class Question(msgspec.Struct):
@@ -51,8 +52,8 @@ class ReplayServer(threading.Thread):
         endpoint: that was bound, with the port that the system chose where it was asked to.
     """
 
-    def __init__(self, endpoint: str, journal: Journal, *, instance: str) -> None:
-        """Bind `endpoint`; from `start` on the socket belongs to the thread.
+    def __init__(self, endpoint: str, journal: Journal, *, instance: str, gate: Gate = OPEN_GATE) -> None:
+        """Bind `endpoint` behind a gate; from `start` on the socket belongs to the thread.
 
         Raises:
             ConfigError: if it cannot be bound.
@@ -65,6 +66,7 @@ class ReplayServer(threading.Thread):
         self._socket.linger = 0
         self._socket.sndhwm = WAITING_ANSWERS
         self._socket.maxmsgsize = LONGEST_QUESTION
+        self._unguard = gate.guard(self._socket)
         try:
             self.endpoint = bind(self._socket, endpoint, key="replay.endpoint")
         except ConfigError:
@@ -115,4 +117,5 @@ class ReplayServer(threading.Thread):
         else:
             self.join(JOIN_S)
         if not self.is_alive():  # else a disk hangs, and the process must still be able to end
+            self._unguard()
             self._context.term()

@@ -6,18 +6,35 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nanotally import __version__
 from nanotally.daemon.channel import Channel
+from nanotally.daemon.config import SourceConfig
 from nanotally.daemon.journal import Journal
+from nanotally.daemon.population import Population
 from nanotally.detect import Detector, Found
 from nanotally.frame import Frame, SourceState
-from nanotally.wire import CountsMessage, DetectionsMessage, FrameMessage, Model, Origin, StatusMessage, records_from
+from nanotally.measure.measurement import Measurement
+from nanotally.wire import (
+    CountsMessage,
+    DetectionsMessage,
+    FrameMessage,
+    Model,
+    Origin,
+    Session,
+    StatusMessage,
+    columns_with,
+    records_from,
+)
+
+FIGURES = ("examined_px", "density_per_um2", "agglomerates", "covered_share", "sharpness")
+"""Of a frame as a whole, as `Measurement` and the messages name them."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +68,17 @@ class Setup:
             scale=settings.scale,
             tile=manifest.input_size_px,
             overlap=detector.overlap_px,
-            settings_sha256=hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest(),
+            settings_sha256=_sha256_of(decisive),
         )
+
+    def of_source(self, source: SourceConfig) -> Setup:
+        """The same for one source: its region, pixel size and averaging decide too what is found and measured."""
+        own = {key: value for key, value in asdict(source).items() if key != "uri"}
+        return replace(self, settings_sha256=_sha256_of({**own, "detector": self.settings_sha256}))
+
+
+def _sha256_of(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def detections_message(
@@ -62,11 +88,14 @@ def detections_message(
     setup: Setup,
     latency_ms: Mapping[str, float],
     *,
+    population: Population,
+    session: Session | None = None,
+    measured: Measurement | None = None,
     tracks: NDArray[np.int64] | None = None,
-    unique: Mapping[str, int] | None = None,
 ) -> DetectionsMessage:
-    """All particles of a frame, with their identities where they are tracked."""
+    """All particles of a frame, with what was measured on it if it is live, and identities where they are tracked."""
     height, width = frame.image.shape
+    columns = {} if measured is None else measured.columns
     return DetectionsMessage(
         origin=origin,
         frame=frame.number,
@@ -82,7 +111,10 @@ def detections_message(
         classes=setup.classes,
         # Only a live frame is counted: a lost signal is never a measurement.
         counts=found.detections.counts(setup.classes) if frame.state == "live" else None,
-        unique=unique,
+        unique=population.unique,
+        session=session,
+        group=population.number,
+        **_figures(measured),
         truncated=found.truncated,
         model=setup.model,
         thresholds=setup.thresholds,
@@ -92,12 +124,23 @@ def detections_message(
         roi=frame.field,
         settings_sha256=setup.settings_sha256,
         latency_ms={stage: round(ms, 3) for stage, ms in latency_ms.items()},
-        records=records_from(found.detections, tracks),
+        columns=columns_with(columns),
+        records=records_from(found.detections, tracks, columns),
     )
 
 
-def counts_message(origin: Origin, told: DetectionsMessage) -> CountsMessage:
-    """Tally of the frame that `told` tells of."""
+def _figures(measured: Measurement | None) -> dict[str, Any]:
+    """What was measured on the frame as a whole."""
+    return {} if measured is None else {name: _rounded(getattr(measured, name)) for name in FIGURES}
+
+
+def _rounded(value: float | None) -> float | None:
+    """A figure with the digits that mean something."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def counts_message(origin: Origin, told: DetectionsMessage, population: Population) -> CountsMessage:
+    """Tally of the frame that `told` tells of, and statistics of all particles so far."""
     return CountsMessage(
         origin=origin,
         frame=told.frame,
@@ -109,6 +152,10 @@ def counts_message(origin: Origin, told: DetectionsMessage) -> CountsMessage:
         state=told.state,
         counts=told.counts,
         unique=told.unique,
+        session=told.session,
+        group=told.group,
+        **{name: getattr(told, name) for name in FIGURES},
+        statistics=population.statistics(),
         truncated=told.truncated,
     )
 
@@ -133,7 +180,6 @@ def status_message(
     origin: Origin,
     channel: Channel,
     state: SourceState,
-    setup: Setup,
     *,
     uptime_s: float,
     last_seq: int,
@@ -148,7 +194,7 @@ def status_message(
         wall=wall(time.time_ns()),
         uptime_s=round(uptime_s, 3),
         version=__version__,
-        model=setup.model,
+        model=channel.setup.model,
         source_state=state,
         frame_state=channel.frame_state,
         fault=None if feed.fault is None else str(feed.fault),
@@ -159,6 +205,7 @@ def status_message(
         last_offset=journal.last_offset(channel.name),
         journal_fault=journal.fault(channel.name),
         replay=replay,
+        session=channel.session,
         stopping=stopping,
     )
 

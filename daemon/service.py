@@ -4,46 +4,40 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from threading import Event
 
-import numpy as np
-
 from nanotally import __version__
-from nanotally.bundle import load_bundle
-from nanotally.daemon import metrics, report
+from nanotally.daemon import metrics, pages, report
 from nanotally.daemon.channel import Channel
 from nanotally.daemon.config import Config
-from nanotally.daemon.feed import Feed
+from nanotally.daemon.desk import Desk
+from nanotally.daemon.feed import Feed, stop_all
+from nanotally.daemon.gate import Gate
+from nanotally.daemon.heartbeat import Heartbeat
 from nanotally.daemon.journal import Journal
+from nanotally.daemon.keeping import Keeper, Keeping
+from nanotally.daemon.loading import load_detector
 from nanotally.daemon.notify import Notifier
 from nanotally.daemon.preparation import Preparation
 from nanotally.daemon.publish import Publisher, to_jpeg
-from nanotally.daemon.region import Region
 from nanotally.daemon.replay import ReplayServer
 from nanotally.daemon.sources import open_source
-from nanotally.detect import Detector, Found, load_engine
+from nanotally.detect import Detector, Found
 from nanotally.detections import Detections
-from nanotally.frame import Frame, SourceState
-from nanotally.signals import stopping_on_signals
+from nanotally.frame import Frame
+from nanotally.measure.density import Examined
+from nanotally.measure.measurement import Measurement, measure
+from nanotally.signals import calling_on_hangup, stopping_on_signals
 from nanotally.wire import Origin
 
 log = logging.getLogger(__name__)
 
-STATE_LEVELS: dict[SourceState, int] = {
-    "up": logging.INFO,
-    "stalled": logging.WARNING,
-    # The feed itself says why it is lost or ended.
-    "lost": logging.DEBUG,
-    "ended": logging.DEBUG,
-}
-
 TICK_S = 0.1
 """Longest wait for a frame: how soon a stop, a new subscriber or a lost source is noticed."""
 
-HEARTBEAT_S = 1.0
 COUNTS_EVERY_S = 1.0
 """A live feed tells its counts at most this often; a replay tells them for every frame."""
 
@@ -53,45 +47,68 @@ SETTLE_S = 0.3
 NOTHING = Found(Detections.empty(), truncated=False, tiles=0, latency_ms={})
 """In a frame that is not live nothing is looked for."""
 
-JOIN_S = 5.0
-"""How long a source may take to let go before it is abandoned: its thread does not hold up the exit."""
+STOP_S = 1.8
+"""After a signal to stop the process ends within this, whatever hangs: an engine, a driver, a disk."""
 
 
-def load_detector(config: Config) -> Detector:
-    """Load model and engine in the calling thread, the only one that may use them."""
-    bundle = load_bundle(config.model.bundle or None)
-    engine = load_engine(config.model.engine, bundle)
-    log.info("model %s (%s) on %s", bundle.manifest.name, bundle.manifest.sha256[:12], engine.description)
-    side = bundle.manifest.input_size_px
-    engine.infer(np.zeros((1, 1, side, side), np.float32))  # the first is slow, and not to be a frame's
-    return Detector(bundle, engine, config.detect)
+@contextmanager
+def timed(latency_ms: dict[str, float], stage: str) -> Iterator[None]:
+    """Take down how many milliseconds the block took."""
+    started_ns = time.monotonic_ns()
+    yield
+    latency_ms[stage] = (time.monotonic_ns() - started_ns) / 1e6
 
 
 class Service:
     """One daemon: its sources, one detector, one socket. The thread that calls `run` owns the last two.
 
     Attributes:
-        config: what it was told.
+        config: what it was told, with what was set over it.
+        detector: finds the particles, from `startup` on.
+        setup: how it does that, from `startup` on.
         publisher: the socket, from `startup` on.
         journal: where detections are kept before they are sent, from `startup` on.
         channels: the sources by name, from `startup` on.
+        desk: where requests are carried out.
+        bell: rung when the main loop has something to do.
+        keeping: recordings, snapshots and the harvest, from `startup` on.
+        keepers: who gets every frame that was told of.
     """
 
+    detector: Detector
+    setup: report.Setup
     publisher: Publisher
     journal: Journal
+    keeping: Keeping
 
-    def __init__(self, config: Config, make_detector: Callable[[Config], Detector] = load_detector) -> None:
+    def __init__(
+        self,
+        config: Config,
+        make_detector: Callable[[Config], Detector] = load_detector,
+        *,
+        reread: Callable[[], Config] | None = None,
+    ) -> None:
+        """Begin with nothing open.
+
+        Args:
+            config: what it is told.
+            make_detector: loads model and engine, now and whenever the model changes.
+            reread: reads the configuration again, for a reload; None: it stays as it is.
+        """
         self.config = config
         self.channels: dict[str, Channel] = {}
-        self._make_detector = make_detector
+        self.keepers: list[Keeper] = []
+        self.make_detector = make_detector
         self._stop = False
         self._running = False
-        self._replay: ReplayServer | None = None
+        self.replay: ReplayServer | None = None
         self._to_close = ExitStack()
-        self._notifier = Notifier()
-        self._to_close.callback(self._notifier.close)
-        self._bell = Event()
-        self._started_ns = time.monotonic_ns()
+        self._health = pages.Health(self.channels)
+        self.notifier = Notifier()
+        self._to_close.callback(self.notifier.close)
+        self.bell = Event()
+        self.desk = Desk(self, reread or (lambda: config))
+        self.heartbeat = Heartbeat(self)
 
     def run(self) -> None:
         """Live from startup to shutdown.
@@ -99,7 +116,7 @@ class Service:
         Raises:
             NanotallyError: the daemon could not start, its engine failed, or a replay broke off.
         """
-        with stopping_on_signals(self.stop):
+        with stopping_on_signals(self.stop, within_s=STOP_S), calling_on_hangup(self.desk.reload):
             try:
                 self.startup()
                 self.main_loop()
@@ -117,39 +134,62 @@ class Service:
         """Bind, load, open, in this order: waiting subscribers are back before the first frame is sent."""
         config, close = self.config, self._to_close
         log.info("nanotally %s, instance %s", __version__, config.instance)
-        self.publisher = Publisher(config.publish.endpoint, instance=config.instance)
+        self._gate = Gate(config.security)
+        self.publisher = Publisher(config.publish.endpoint, instance=config.instance, gate=self._gate)
         settled_s = time.monotonic() + SETTLE_S
         close.callback(self.publisher.close)
         self._open_journal()
         log.info("publishing on %s, run %s", self.publisher.endpoint, self.publisher.run_id)
-        self._detector = self._make_detector(config)
-        close.callback(self._detector.engine.close)
-        self._setup = report.Setup.of(self._detector)
+        self.desk.open(self._gate)
+        close.callback(self.desk.close)
+        self.detector = self.make_detector(config)
+        close.callback(self._close_engine)
+        self.setup = report.Setup.of(self.detector)
+        self.keeping = Keeping(config, classes=self.setup.classes)
+        self.keepers.append(self.keeping)
+        close.callback(self.keeping.close)
         close.callback(self._stop_feeds)
         for name, source in config.source.items():
             log.info("source %s: %s", name, source.uri)
-            feed = Feed(name, partial(open_source, source.uri), Preparation(source), bell=self._bell)
-            self.channels[name] = Channel(feed, Region(source.roi, source.masks), self._setup.classes)
-        self._metrics = metrics.Metrics([c.feed for c in self.channels.values()], self.publisher, self._setup)
+            feed = Feed(name, partial(open_source, source.uri, gate=self._gate), Preparation(source), bell=self.bell)
+            self.channels[name] = Channel(feed, source, self.setup)
+        feeds = [channel.feed for channel in self.channels.values()]
+        self._metrics = metrics.Metrics(feeds, self.publisher, self.journal, self.setup)
+        self.desk.take_up()
+        self._health.turn()
         if config.metrics.enabled:
             address, port = config.metrics.address, config.metrics.port
-            serving = metrics.serving(self._metrics.registry, address=address, port=port)
+            serving = pages.serving(self._metrics.registry, self._health, address=address, port=port)
             log.info("metrics on %s", close.enter_context(serving))
         time.sleep(max(0.0, settled_s - time.monotonic()))
         for channel in self.channels.values():
             channel.feed.start()
         self._running = True
-        self._notifier.ready()
+        self.notifier.ready()
 
     def _open_journal(self) -> None:
         config, close = self.config, self._to_close
         self.journal = Journal(config.journal, instance=config.instance, sources=config.source)
         close.callback(self.journal.close)
         if self.journal.books:
-            self._replay = ReplayServer(config.replay.endpoint, self.journal, instance=config.instance)
-            close.callback(self._replay.close)
-            self._replay.start()
-            log.info("replay on %s", self._replay.endpoint)
+            self.replay = ReplayServer(config.replay.endpoint, self.journal, instance=config.instance, gate=self._gate)
+            close.callback(self.replay.close)
+            self.replay.start()
+            log.info("replay on %s", self.replay.endpoint)
+
+    def adopt(self, config: Config, detector: Detector) -> None:
+        """Look at the frames to come in another way, perhaps with another model. Between two frames, never fails."""
+        if detector is not self.detector:
+            self._close_engine()
+        self.config, self.detector, self.setup = config, detector, report.Setup.of(detector)
+        self.keeping.config = config
+        self._metrics.adopt(self.setup)
+        for name, channel in self.channels.items():
+            channel.look_with(self.setup)
+            channel.feed.adopt(config.source[name])
+
+    def _close_engine(self) -> None:
+        self.detector.engine.close()
 
     def main_loop(self) -> None:
         """Turn until told to stop or all feeds are over."""
@@ -158,10 +198,11 @@ class Service:
 
     def tick(self) -> bool:
         """Turn once: subscribers, heartbeats, the next frame of each source that has one. False: all are over."""
-        self._notifier.alive()
+        self.notifier.alive()
+        self._health.turn()
         self.publisher.answer_subscribers()
-        for channel in self.channels.values():
-            self.beat(channel)
+        self.desk.turn()
+        self.heartbeat.turn()
         waiting = self._next_frames()
         if waiting:
             self.process(waiting)
@@ -169,93 +210,75 @@ class Service:
 
     def _next_frames(self) -> list[tuple[Channel, Frame]]:
         """At most one frame of each source, so that none keeps another waiting; none came within `TICK_S`: empty."""
-        self._bell.wait(TICK_S)
-        self._bell.clear()
+        self.bell.wait(TICK_S)
+        self.bell.clear()
         open_ones = [channel for channel in self.channels.values() if not channel.over]
         taken = [(channel, frame) for channel in open_ones if (frame := channel.take()) is not None]
         if any(channel.feed.mailbox.holds for channel in open_ones):
-            self._bell.set()
+            self.bell.set()
         return taken
 
     def process(self, waiting: list[tuple[Channel, Frame]]) -> None:
         """Find the particles of these frames in one batch, and tell of each."""
         taken_ns = time.monotonic_ns()
         live = [(frame.image, frame.field) for _, frame in waiting if frame.state == "live"]
-        found = iter(self._detector.detect_all(live) if live else ())
+        found = iter(self.detector.detect_all(live) if live else ())
         found_ns = time.monotonic_ns()
         for channel, frame in waiting:
             own = channel.region.mark(next(found)) if frame.state == "live" else NOTHING
-            self.tell(channel, frame, own, taken_ns, found_ns)
+            self.tell(channel, channel.calibrated(frame, own.detections), own, taken_ns, found_ns)
 
     def tell(self, channel: Channel, frame: Frame, found: Found, taken_ns: int, found_ns: int) -> None:
         """Publish what was found in a frame, its tally, and the picture if somebody looks."""
-        name, send = channel.name, self.publisher.send
+        name, send, population = channel.name, self.publisher.send, channel.population
         latency_ms = {"wait": (taken_ns - frame.grabbed_ns) / 1e6, **found.latency_ms}
-        tracks = unique = None
-        if channel.tracker is not None:
-            started_ns = time.monotonic_ns()
-            tracks, unique = channel.tracker.update(frame, found.detections), channel.tracker.unique
-            latency_ms["track"] = (time.monotonic_ns() - started_ns) / 1e6
+        measured = tracks = None
+        if frame.state == "live":
+            with timed(latency_ms, "size"):
+                measured = self.measure(channel, frame, found)
+            with timed(latency_ms, "track"):
+                tracks = population.take(frame, found.detections, measured)
         origin = self._next_origin("detections", name)
-        told = report.detections_message(origin, frame, found, self._setup, latency_ms, tracks=tracks, unique=unique)
+        told = report.detections_message(
+            origin,
+            frame,
+            found,
+            channel.setup,
+            latency_ms,
+            population=population,
+            session=channel.session,
+            measured=measured,
+            tracks=tracks,
+        )
         told, parts = self.journal.commit(told)
         send(told, parts)
         sent_ns = time.monotonic_ns()
         if not channel.feed.live or channel.is_due("counts", every_s=COUNTS_EVERY_S):
-            send(report.counts_message(self._next_origin("counts", name), told))
+            send(report.counts_message(self._next_origin("counts", name), told, population))
         if self.publisher.is_wanted("frames", name):
             send(report.frame_message(self._next_origin("frames", name), told, to_jpeg(frame.image)))
         channel.tell_of(told)
+        for keeper in self.keepers:
+            keeper.take(frame, told)
         self._metrics.observe(told, age_s=(sent_ns - frame.grabbed_ns) / 1e9, publish_s=(sent_ns - found_ns) / 1e9)
 
-    def beat(self, channel: Channel) -> None:
-        """Send a status when it is time, and at once when the source changes its state."""
-        state = channel.feed.state
-        changed = state != channel.told_state
-        if changed:
-            log.log(STATE_LEVELS[state], "source %s is %s", channel.name, state)
-        if channel.is_due("status", every_s=HEARTBEAT_S) or changed:
-            self._send_status(channel, state)
+    def measure(self, channel: Channel, frame: Frame, found: Found) -> Measurement:
+        """Sizes of the particles of a frame, and what is measured on it as a whole."""
+        height, width = frame.image.shape
+        examined = Examined(frame.field or (0, 0, width, height), channel.region.masks)
+        classes = channel.setup.classes
+        return measure(frame.image, found.detections, examined, nm_per_px=frame.nm_per_px, classes=classes)
 
     def shutdown(self) -> None:
         """Stop the sources, say so, and give everything back; legal however far `startup` came."""
-        self._notifier.stopping()
+        self.notifier.stopping()
         if self._running:
             self._stop_feeds()
-            for channel in self.channels.values():
-                feed = channel.feed
-                self._send_status(channel, feed.state, stopping=True)
-                dropped = feed.mailbox.dropped + feed.damaged
-                counts = feed.name, feed.grabbed, dropped, channel.processed
-                log.info("source %s stopped: %d frames, %d dropped, %d processed", *counts)
+            self.heartbeat.stop()
         self._to_close.close()
-
-    def _send_status(self, channel: Channel, state: SourceState, *, stopping: bool = False) -> None:
-        channel.told_state = state
-        self._notifier.status("; ".join(each.summary() for each in self.channels.values()))
-        status = report.status_message(
-            self._next_origin("status", channel.name),
-            channel,
-            state,
-            self._setup,
-            uptime_s=(time.monotonic_ns() - self._started_ns) / 1e9,
-            last_seq=self.publisher.sent("detections", channel.name),
-            journal=self.journal,
-            replay=None if self._replay is None else self._replay.endpoint,
-            stopping=stopping,
-        )
-        self.publisher.send(status)
 
     def _next_origin(self, kind: str, source: str) -> Origin:
         return self.publisher.next_origin(kind, source)
 
     def _stop_feeds(self) -> None:
-        feeds = [channel.feed for channel in self.channels.values()]
-        for feed in feeds:
-            feed.stop()
-        for feed in feeds:
-            if feed.ident is None:
-                continue  # never started
-            feed.join(JOIN_S)
-            if feed.is_alive():
-                log.warning("source %s does not let go; it is abandoned", feed.name)
+        stop_all([channel.feed for channel in self.channels.values()])

@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,4 +57,5 @@ class StandIn(Detector):
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    Service(read_config(Path(sys.argv[1])), StandIn).run()
+    read = partial(read_config, Path(sys.argv[1]))
+    Service(read(), StandIn, reread=read).run()

@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from nanotally.daemon.checkup import Finding, check_up
-from nanotally.daemon.config import Config, MetricsConfig, ModelConfig, PublishConfig, SourceConfig
+from nanotally.daemon.config import Config, ControlConfig, MetricsConfig, ModelConfig, PublishConfig, SourceConfig
 
 
 def config(**more: object) -> Config:
-    free = {"publish": PublishConfig(endpoint="tcp://127.0.0.1:*"), "metrics": MetricsConfig(port=0)}
+    any_port = "tcp://127.0.0.1:*"
+    free = {
+        "publish": PublishConfig(endpoint=any_port),
+        "control": ControlConfig(endpoint=any_port),
+        "metrics": MetricsConfig(port=0),
+    }
     return Config(source={"main": SourceConfig(uri="sim:")}, **{**free, **more})
 
 

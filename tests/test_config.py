@@ -71,6 +71,8 @@ def test_every_value_is_read(write: Write) -> None:
         (SIM + "[journal]\nsync_interval_s = 0\n", "journal.sync_interval_s: Expected `float` > 0.0"),
         (SIM + "[publish]\nzzz = 1\n", "unknown key publish.zzz; there are endpoint"),
         (SIM + '[metrics]\nport = "9757"\n', "metrics.port: Expected `int`, got `str`"),
+        (SIM + '[security]\nserver_key = "k"\n', "security: server_key and allow belong together"),
+        (SIM + '[security]\nkey = "k"\n', "unknown key security.key; "),
         (SIM + "[metrics]\nport = 70000\n", "metrics.port: Expected `int` <= 65535"),
         (SIM + "[detect]\nscale = true\n", "detect.scale: Expected `float`, got `bool`"),
         (SIM + '[model]\nengine = "cuda"\n', "model: engine 'cuda' is not known; there are auto, openvino"),
@@ -99,13 +101,19 @@ def test_mistake_is_one_line_that_names_the_key(write: Write, text: str, complai
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "*", "192.168.1.7", "[::]", "sem.example.org", "eth0"])
-def test_other_machines_need_keys_that_are_not_there_yet(write: Write, host: str) -> None:
-    with pytest.raises(ConfigError, match="CURVE"):
-        read_config(write(f'{SIM}[publish]\nendpoint = "tcp://{host}:5757"\n'))
-    with pytest.raises(ConfigError, match="CURVE"):
-        read_config(write(f'{SIM}[metrics]\naddress = "{host.strip("[]")}"\n'))
-    with pytest.raises(ConfigError, match="CURVE"):
-        read_config(write(f'{SIM}[replay]\nendpoint = "tcp://{host}:5758"\n'))
+@pytest.mark.parametrize("table", ["publish", "replay", "control"])
+def test_other_machines_need_keys(write: Write, host: str, table: str) -> None:
+    text = f'{SIM}[{table}]\nendpoint = "tcp://{host}:5757"\n'
+    with pytest.raises(ConfigError, match=f"{table}.endpoint: .* make them with `nanotally keys` and name them under"):
+        read_config(write(text))
+    keys = '[security]\nserver_key = "/k/sem.key_secret"\nallow = "/k/allowed"\n'
+    assert read_config(write(text + keys)).security.is_given
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "*", "192.168.1.7", "::", "sem.example.org"])
+def test_metrics_are_of_this_machine_with_keys_or_without(write: Write, host: str) -> None:
+    with pytest.raises(ConfigError, match=r"metrics: .* this page asks nobody for a key"):
+        read_config(write(f'{SIM}[metrics]\naddress = "{host}"\n[security]\nserver_key = "k"\nallow = "a"\n'))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ class Starter:
         self.config = folder / "sem.toml"
         self.config.write_text(
             '[source.main]\nuri = "sim:?width=96&height=64&particles=3&fps=50"\n'
-            f'[publish]\nendpoint = "{self.endpoint}"\n[metrics]\nport = 0\n'
+            f'[publish]\nendpoint = "{self.endpoint}"\n[control]\nendpoint = "tcp://127.0.0.1:*"\n[metrics]\nport = 0\n'
         )
         self.started: list[subprocess.Popen[str]] = []
 

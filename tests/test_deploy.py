@@ -2,6 +2,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import generate_latest
@@ -51,7 +52,8 @@ def metrics_page() -> str:
         settings_sha256="0" * 64,
     )
     try:
-        return generate_latest(Metrics([feed], publisher, setup).registry).decode()
+        journal = SimpleNamespace(fault=lambda source: None)
+        return generate_latest(Metrics([feed], publisher, journal, setup).registry).decode()
     finally:
         feed.stop()
         publisher.close()

@@ -26,7 +26,7 @@ def grid(n_x: int, n_y: int, *, pitch: int, size: int, shift: int = 0) -> np.nda
     return np.stack([x, y, x + size, y + size], axis=1)
 
 
-@pytest.mark.parametrize("shift", range(0, 40, 3))
+@pytest.mark.parametrize("shift", range(42))
 def test_particles_up_to_the_overlap_are_found_once_and_whole_wherever_the_seams_fall(shift: int) -> None:
     boxes = grid(12, 9, pitch=42, size=30, shift=shift)
     image = draw_patches(480, 640, boxes, np.full(len(boxes), CUBE))

@@ -29,6 +29,8 @@ uri = "sim:?width=96&height=64&particles=3&fps=50"
 endpoint = "ipc://{folder}/publish"
 [replay]
 endpoint = "ipc://{folder}/replay"
+[control]
+endpoint = "ipc://{folder}/control"
 [journal]
 directory = "{folder}/journal"
 segment_mb = 0.02

@@ -1,7 +1,5 @@
 import math
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,15 +7,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from nanotally.daemon.metrics import Metrics, serving
+from nanotally.daemon.metrics import Metrics
+from nanotally.daemon.population import Population
 from nanotally.daemon.publish import Publisher
 from nanotally.daemon.report import Setup, detections_message
 from nanotally.detect import Found
 from nanotally.detections import Detections
-from nanotally.errors import ConfigError
 from nanotally.frame import Frame
+from nanotally.measure.measurement import Measurement
 from nanotally.wire import Model, Origin
 
 SETUP = Setup(Model("tiny", "ab" * 32, "e", "fp32"), ("cube", "quasi_sphere"), {}, 1.0, 416, 96, "")
@@ -27,7 +27,7 @@ SETUP = Setup(Model("tiny", "ab" * 32, "e", "fp32"), ("cube", "quasi_sphere"), {
 def feed() -> SimpleNamespace:
     """What metrics read from a feed."""
     mailbox = SimpleNamespace(dropped=3)
-    return SimpleNamespace(name="main", state="up", grabbed=10, damaged=1, reconnects=2, mailbox=mailbox)
+    return SimpleNamespace(name="main", state="up", grabbed=10, damaged=1, reconnects=2, averaged=4, mailbox=mailbox)
 
 
 @pytest.fixture
@@ -37,14 +37,26 @@ def publisher() -> Iterator[Publisher]:
 
 
 @pytest.fixture
-def metrics(feed: SimpleNamespace, publisher: Publisher) -> Metrics:
-    return Metrics([feed], publisher, SETUP)  # type: ignore[arg-type]
+def journal() -> SimpleNamespace:
+    """What metrics read from a journal."""
+    return SimpleNamespace(fault=lambda source: None)
 
 
-def observe(metrics: Metrics, classes: list[int], *, state: str = "live", truncated: bool = False) -> None:
+@pytest.fixture
+def metrics(feed: SimpleNamespace, publisher: Publisher, journal: SimpleNamespace) -> Metrics:
+    return Metrics([feed], publisher, journal, SETUP)  # type: ignore[arg-type]
+
+
+def observe(
+    metrics: Metrics, classes: list[int], *, state: str = "live", truncated: bool = False, sharpness: float = 0.5
+) -> None:
     frame = Frame(0, 0, 0, np.zeros((8, 8), np.uint8), state=state)  # type: ignore[arg-type]
     found = Found(Detections(np.zeros((len(classes), 4)), class_id=np.array(classes)), truncated, 1, {"infer": 8.0})
-    told = detections_message(Origin("r", "sem", "main", 1), frame, found, SETUP, found.latency_ms)
+    population = Population(1, SETUP.classes, stills=False)
+    told = detections_message(
+        Origin("r", "sem", "main", 1), frame, found, SETUP, found.latency_ms, population=population,
+        measured=Measurement({}, None, 0, 0.25, 64, None, sharpness) if state == "live" else None,
+    )  # fmt: skip
     metrics.observe(told, age_s=0.04, publish_s=0.001)
 
 
@@ -59,6 +71,15 @@ def test_what_the_feed_counts_is_shown(metrics: Metrics) -> None:
     assert value(metrics, "frames_dropped_total", source="main", reason="overwritten") == 3
     assert value(metrics, "frames_dropped_total", source="main", reason="damaged") == 1
     assert value(metrics, "source_reconnects_total", source="main") == 2
+    assert value(metrics, "frames_averaged_total", source="main") == 4
+
+
+def test_what_the_journal_does_not_take_is_counted(metrics: Metrics, journal: SimpleNamespace) -> None:
+    observe(metrics, [0])
+    assert value(metrics, "messages_not_journalled_total", source="main") == 0
+    journal.fault = lambda source: "No space left on device"
+    observe(metrics, [0])
+    assert value(metrics, "messages_not_journalled_total", source="main") == 1
 
 
 def test_frames_and_particles_add_up(metrics: Metrics) -> None:
@@ -88,7 +109,15 @@ def test_nothing_is_counted_before_the_first_frame_or_in_half_a_frame(metrics: M
     assert math.isnan(value(metrics, "particles_in_frame", source="main", **{"class": "cube"}))
     observe(metrics, [0, 0], state="partial")
     assert math.isnan(value(metrics, "particles_in_frame", source="main", **{"class": "cube"}))
+    assert math.isnan(value(metrics, "picture_sharpness", source="main"))
     assert value(metrics, "particles_detected_total", source="main", **{"class": "cube"}) == 0
+
+
+def test_what_was_measured_on_the_last_frame_is_shown(metrics: Metrics) -> None:
+    observe(metrics, [0], sharpness=0.75)
+    assert value(metrics, "picture_sharpness", source="main") == 0.75
+    assert value(metrics, "covered_ratio", source="main") == 0.25
+    assert value(metrics, "particles_unique", source="main", **{"class": "cube"}) == 0
 
 
 def test_counts_start_at_zero_so_that_the_first_event_is_a_rise(metrics: Metrics) -> None:
@@ -97,17 +126,16 @@ def test_counts_start_at_zero_so_that_the_first_event_is_a_rise(metrics: Metrics
 
 
 def test_two_daemons_in_one_process_do_not_collide(
-    metrics: Metrics, feed: SimpleNamespace, publisher: Publisher
+    metrics: Metrics, feed: SimpleNamespace, publisher: Publisher, journal: SimpleNamespace
 ) -> None:
-    other = Metrics([feed], publisher, SETUP)  # type: ignore[arg-type]
+    other = Metrics([feed], publisher, journal, SETUP)  # type: ignore[arg-type]
     observe(other, [0])
     assert value(metrics, "frames_processed_total", source="main") == 0
 
 
 def test_page_is_as_prometheus_reads_it_with_bounded_labels(metrics: Metrics) -> None:
     observe(metrics, [0])
-    with serving(metrics.registry, address="127.0.0.1", port=0) as url:
-        page = urllib.request.urlopen(url, timeout=10).read().decode()
+    page = generate_latest(metrics.registry).decode()
     families = {family.name: family for family in text_string_to_metric_families(page)}
     ours = {name: family for name, family in families.items() if name.startswith("nanotally_")}
     assert {family.type for family in ours.values()} <= {"counter", "gauge", "histogram", "info"}
@@ -118,8 +146,6 @@ def test_page_is_as_prometheus_reads_it_with_bounded_labels(metrics: Metrics) ->
     assert labels == {"source", "class", "stage", "reason", "state", "kind", "le"}
     assert "process_resident_memory_bytes" in families
     assert not re.search(r"_created\b", page)
-    with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(url, timeout=10)
 
 
 def test_every_metric_is_on_the_page(metrics: Metrics) -> None:
@@ -127,13 +153,3 @@ def test_every_metric_is_on_the_page(metrics: Metrics) -> None:
     suffix = {"counter": "_total", "info": "_info"}
     names = [family.name + suffix.get(family.type, "") for family in metrics.registry.collect()]
     assert [n for n in names if n.startswith("nanotally_") and not re.search(rf"`{n}[{{`]", page)] == []
-
-
-def test_port_in_use_is_one_line(metrics: Metrics) -> None:
-    with serving(metrics.registry, address="127.0.0.1", port=0) as url:
-        port = int(url.split(":")[2].split("/")[0])
-        with (
-            pytest.raises(ConfigError, match=rf"^metrics 127.0.0.1:{port}: .*in use"),
-            serving(metrics.registry, address="127.0.0.1", port=port),
-        ):
-            pass

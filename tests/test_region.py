@@ -2,16 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nanotally.daemon.region import Region
 from nanotally.detect import Found
 from nanotally.detections import FLAG_BORDER, FLAG_MASKED, Detections
 from nanotally.errors import SourceError
 from nanotally.frame import Frame
-
-boxes = st.tuples(*[st.integers(0, 60)] * 4).map(lambda b: (b[0], b[1], b[0] + b[2] + 1, b[1] + b[3] + 1))
 
 
 def frame(field: tuple[int, int, int, int] | None = None) -> Frame:
@@ -37,11 +33,3 @@ def test_what_lies_in_a_mask_is_flagged_and_not_counted() -> None:
     marked = Region(masks=((18, 0, 30, 20), (50, 40, 60, 48))).mark(Found(found, False, 1, {})).detections
     assert marked.flags.tolist() == [FLAG_BORDER, FLAG_MASKED, 0]
     assert sum(marked.counts().values()) == 2
-
-
-@given(st.lists(boxes, max_size=4), boxes)
-def test_the_area_is_that_of_the_pixels_which_are_not_masked(masks: list, field: tuple) -> None:
-    x, y = np.meshgrid(np.arange(field[0], field[2]), np.arange(field[1], field[3]))
-    masked = [(x >= x1) & (x < x2) & (y >= y1) & (y < y2) for x1, y1, x2, y2 in masks]
-    expected = x.size - int(np.any(masked, axis=0).sum()) if masks else x.size
-    assert Region(masks=tuple(masks)).area_px(field) == expected

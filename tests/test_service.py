@@ -12,12 +12,14 @@ from waiting import WAIT_S, until
 
 from nanotally.daemon import feed as feed_module
 from nanotally.daemon import service as service_module
-from nanotally.daemon.config import Config, MetricsConfig, PublishConfig, SourceConfig
+from nanotally.daemon.calibration import UNCONFIRMED
+from nanotally.daemon.config import Config, ControlConfig, MetricsConfig, PublishConfig, SourceConfig
 from nanotally.daemon.service import Service
 from nanotally.detect import Detector, Found
 from nanotally.detections import Detections
 from nanotally.errors import ConfigError, EngineError, SourceError
 from nanotally.frame import Frame
+from nanotally.generator.stage import Stage, parse_sim
 from nanotally.opencv import cv2
 from nanotally.wire import CountsMessage, DetectionsMessage, FrameMessage, Gap, Message, StatusMessage, Subscriber
 
@@ -30,6 +32,7 @@ def config_of(uri: str, **source: float) -> Config:
     return Config(
         source={"main": SourceConfig(uri=uri, **source)},
         publish=PublishConfig(endpoint="tcp://127.0.0.1:*"),
+        control=ControlConfig(endpoint="tcp://127.0.0.1:*"),
         metrics=MetricsConfig(port=0),
     )
 
@@ -109,7 +112,7 @@ class Script:
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     """What every source of the service is, however often it is opened."""
     made = Script()
-    monkeypatch.setattr(service_module, "open_source", lambda uri: made)
+    monkeypatch.setattr(service_module, "open_source", lambda uri, gate: made)
     monkeypatch.setattr(feed_module, "BACK_OFF_S", (0.3, 0.3))
     return made
 
@@ -296,6 +299,7 @@ def test_two_sources_share_the_detector_and_neither_waits_for_the_other(tmp_path
             "few": SourceConfig(uri=f"dir:{write_folder(tmp_path / 'b', few)}"),
         },
         publish=PublishConfig(endpoint="tcp://127.0.0.1:*"),
+        control=ControlConfig(endpoint="tcp://127.0.0.1:*"),
         metrics=MetricsConfig(enabled=False),
     )
     service = Service(config, StandIn)
@@ -379,3 +383,21 @@ def test_a_service_manager_is_told_when_it_runs_and_that_it_lives(
     assert told[0] == "READY=1"
     assert "WATCHDOG=1" in told
     assert any(line.startswith("STATUS=main: live, ") for line in told)
+
+
+def test_a_magnification_that_changes_takes_the_pixel_size_and_begins_a_new_group(tmp_path: Path) -> None:
+    """Wrong nanometres are the worst silent error: none until somebody says what they are."""
+    uri = "sim:?zoom=2&zoom_frames=40&zoom_steps=6&seed=2&fps=0&frames=9"
+    service = Service(config_of(uri, nm_per_px=2.0), StandIn)
+    with running(service, ("detections",)) as subscriber:
+        told = of_kind(until(subscriber, lambda item: getattr(item, "frame", -1) == 8), DetectionsMessage)
+    true = [Stage(parse_sim(uri)).course.at(number).nm_per_px for number in range(9)]
+    steps = [number for number in range(1, 9) if true[number] != true[number - 1]]
+    for message in told:
+        known = message.frame < steps[0]
+        assert message.nm_per_px == ((2.0, 2.0) if known else None)
+        assert message.pixel_size_from == ("config" if known else UNCONFIRMED)
+        assert message.group == (1 if known else 2)
+        names = [column.name for column in message.columns]
+        assert ("ecd_nm" in names, "ecd_px" in names) == (known, not known)
+    assert {message.group for message in told} == {1, 2}

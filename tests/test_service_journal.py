@@ -7,7 +7,15 @@ import zmq
 from stand_in_daemon import StandIn
 from waiting import WAIT_S, until
 
-from nanotally.daemon.config import Config, JournalConfig, MetricsConfig, PublishConfig, ReplayConfig, SourceConfig
+from nanotally.daemon.config import (
+    Config,
+    ControlConfig,
+    JournalConfig,
+    MetricsConfig,
+    PublishConfig,
+    ReplayConfig,
+    SourceConfig,
+)
 from nanotally.daemon.service import Service
 from nanotally.errors import ConfigError
 from nanotally.wire import DetectionsMessage, ReplayClient, StatusMessage, Subscriber
@@ -17,6 +25,7 @@ def service(folder: Path, journal: JournalConfig, replay: str = "tcp://127.0.0.1
     config = Config(
         source={"main": SourceConfig(uri="sim:?width=96&height=64&particles=3&frames=8&fps=0")},
         publish=PublishConfig(endpoint=f"ipc://{folder}/publish"),
+        control=ControlConfig(endpoint=f"ipc://{folder}/control"),
         metrics=MetricsConfig(enabled=False),
         journal=journal,
         replay=ReplayConfig(endpoint=replay),
@@ -56,8 +65,8 @@ def test_replay_answers_what_was_sent(tmp_path: Path) -> None:
     try:
         made.startup()
         made.main_loop()
-        assert made._replay is not None
-        client = ReplayClient(made._replay.endpoint)
+        assert made.replay is not None
+        client = ReplayClient(made.replay.endpoint)
         page = client.ask("main", after_offset=None, timeout_s=WAIT_S)
         client.close()
     finally:
@@ -65,7 +74,7 @@ def test_replay_answers_what_was_sent(tmp_path: Path) -> None:
     assert page is not None
     assert [message.origin.seq for message in page.messages] == list(range(1, 9))
     assert {message.origin.run_id for message in page.messages} == {made.publisher.run_id}
-    assert not made._replay.is_alive()
+    assert not made.replay.is_alive()
 
 
 def test_without_a_directory_nothing_is_kept_and_nothing_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from told import detections, status
 
 from nanotally.errors import WireError
 from nanotally.wire import PageFacts, ReplayClient, encode
-from nanotally.wire.replay import decode_page, encode_fault, encode_page
+from nanotally.wire.replay import decode_page, encode_fault, encode_page, seen_from
 
 WAIT_S = 20.0
 QUIET_S = 0.05
@@ -124,3 +124,16 @@ def test_nobody_there_is_no_answer_in_time() -> None:
 def test_nonsense_is_no_endpoint() -> None:
     with pytest.raises(zmq.ZMQError):
         ReplayClient("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "told", "seen"),
+    [
+        ("tcp://sem-pc:5757", "tcp://0.0.0.0:5758", "tcp://sem-pc:5758"),
+        ("tcp://[fd00::7]:5757", "tcp://[::]:5758", "tcp://[fd00::7]:5758"),
+        ("tcp://sem-pc:5757", "tcp://192.168.1.7:5758", "tcp://192.168.1.7:5758"),
+        ("ipc:///run/s", "ipc:///run/r", "ipc:///run/r"),
+    ],
+)
+def test_all_addresses_of_a_daemon_are_those_where_it_was_found(endpoint: str, told: str, seen: str) -> None:
+    assert seen_from(endpoint, told) == seen

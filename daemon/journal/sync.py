@@ -9,7 +9,7 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-JOIN_S = 1.0
+JOIN_S = 0.3
 """How long the last sync may take before a stop is not held up any longer."""
 
 
@@ -67,7 +67,7 @@ class Syncer(threading.Thread):
             os.close(descriptor)
 
     def close(self) -> None:
-        """Sync a last time and end; gives up after a second."""
+        """Sync a last time and end; gives up where the disk takes too long."""
         self._stopping.set()
         if self.ident is not None:
             self.join(JOIN_S)

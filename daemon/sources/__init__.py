@@ -11,10 +11,12 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from nanotally.daemon.gate import OPEN_GATE, Gate
 from nanotally.daemon.sources.directory import DirectorySource
 from nanotally.daemon.sources.file import FileSource
 from nanotally.daemon.sources.gst import GstSource
 from nanotally.daemon.sources.pushed import PushedSource
+from nanotally.daemon.sources.recording import RecordingSource
 from nanotally.daemon.sources.rtsp import RtspSource
 from nanotally.daemon.sources.screen import ScreenSource
 from nanotally.daemon.sources.v4l2 import V4l2Source
@@ -34,20 +36,27 @@ BUILT_IN: dict[str, Callable[[str], Source]] = {
     "dir": lambda uri: DirectorySource(_path(uri)),
     "file": lambda uri: FileSource(_path(uri)),
     "gst": GstSource,
+    "recording": RecordingSource,
     "rtsp": RtspSource,
     "rtsps": RtspSource,
     "screen": ScreenSource,
     "v4l2": V4l2Source,
     "watch": lambda uri: WatchSource(uri, _path(uri)),
-    "zmq": PushedSource,
 }
 """What opens a URI, by its scheme. Nothing is imported that a feed needs and the machine may not have."""
+
+LISTENING: dict[str, Callable[[str, Gate], Source]] = {"zmq": PushedSource}
+"""What lets others connect."""
 
 SCHEME = re.compile(r"([a-z][a-z0-9+-]*):(.*)", re.DOTALL)
 
 
-def open_source(uri: str) -> Source:
+def open_source(uri: str, *, gate: Gate = OPEN_GATE) -> Source:
     """Open a feed. A path without scheme is a folder of images, a single image, or a video.
+
+    Args:
+        uri: of the feed.
+        gate: who may connect, where the feed is pushed by somebody who does.
 
     Raises:
         SourceError: if the scheme is not known, or the feed cannot be opened.
@@ -59,9 +68,11 @@ def open_source(uri: str) -> Source:
     brought = {point.name: point for point in entry_points(group=GROUP)}
     if scheme in BUILT_IN:
         return BUILT_IN[scheme](uri)
+    if scheme in LISTENING:
+        return LISTENING[scheme](uri, gate)
     if scheme in brought:
         return _open_brought(brought[scheme], uri)
-    known = ", ".join(f"{name}:" for name in sorted({*BUILT_IN, *brought}))
+    known = ", ".join(f"{name}:" for name in sorted({*BUILT_IN, *LISTENING, *brought}))
     raise SourceError(f"{uri}: unknown kind of source {scheme}:; there are {known}")
 
 

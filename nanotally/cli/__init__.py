@@ -26,6 +26,8 @@ def main() -> None:
     """Entry point of the `nanotally` command. Exit code 0 done, 1 a fault in the work, 2 wrong usage."""
     try:
         from nanotally.cli import (  # noqa: F401 - each adds its verbs
+            bench,
+            control,
             darknet,
             dataset,
             demo,
@@ -34,7 +36,9 @@ def main() -> None:
             evaluate,
             export,
             generate,
+            keys,
             log,
+            replay,
             run,
             simulate,
             templates,

@@ -44,6 +44,8 @@ bundle = "{model}"
 levels = 1
 [publish]
 endpoint = "{endpoint}"
+[control]
+endpoint = "{endpoint}-control"
 [metrics]
 port = 0
 """

@@ -11,12 +11,13 @@ import typer
 import zmq
 
 from nanotally.cli import app
+from nanotally.cli.keys import KeysOption, ServerKeyOption, client_keys
 from nanotally.errors import UsageError
 from nanotally.log import Logger, Parts, Store
 from nanotally.log.logger import KINDS
 from nanotally.log.parts import check
 from nanotally.signals import stopping_on_signals
-from nanotally.wire import ReplayClient, Subscriber
+from nanotally.wire import ClientKeys, ReplayClient, Subscriber
 from nanotally.wire.replay import REPLAY_ENDPOINT
 from nanotally.wire.subscriber import ENDPOINT
 
@@ -31,6 +32,8 @@ def log(
     replay: Annotated[str | None, typer.Option(help="Endpoint of the journal; left out: as the daemon says.")] = None,
     frames: Annotated[int | None, typer.Option(help="End once this many counts were logged.", min=1)] = None,
     until_ended: Annotated[bool, typer.Option("--until-ended", help="End when the daemon says that it stops.")] = False,
+    keys: KeysOption = None,
+    server_key: ServerKeyOption = None,
 ) -> None:
     """Log the counts of every frame; SIGINT (Ctrl-C) and SIGTERM end it.
 
@@ -42,10 +45,12 @@ def log(
         check(to)
     if replay is not None:
         _check_replay(replay)
-    with _subscriber(endpoint) as subscriber, closing(Store(to.with_suffix(DATABASE))) as store:
+    wanted = client_keys(keys, server_key)
+    with _subscriber(endpoint, wanted) as subscriber, closing(Store(to.with_suffix(DATABASE))) as store:
         parts = Parts(store, to) if derived else None
         print(f"nanotally: counts of {endpoint} go to {to}; Ctrl-C ends", file=sys.stderr)
-        with closing(Logger(subscriber, store, replay=replay, say=_say)) as logger, stopping_on_signals(logger.stop):
+        logging = Logger(subscriber, store, replay=replay, keys=wanted, say=_say)
+        with closing(logging) as logger, stopping_on_signals(logger.stop):
             for _ in logger.batches():
                 if parts is not None:
                     parts.update_if_due()
@@ -58,9 +63,9 @@ def log(
         print(f"nanotally: {store.counted} counts in {to}", file=sys.stderr)
 
 
-def _subscriber(endpoint: str) -> Subscriber:
+def _subscriber(endpoint: str, keys: ClientKeys | None) -> Subscriber:
     try:
-        return Subscriber(endpoint, kinds=KINDS)
+        return Subscriber(endpoint, kinds=KINDS, keys=keys)
     except zmq.ZMQError as error:
         raise UsageError(f"{endpoint}: not an endpoint such as {ENDPOINT} ({error.strerror})") from error
 

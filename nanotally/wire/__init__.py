@@ -4,6 +4,7 @@ Needs numpy and pyzmq only. The format itself is described in `docs/wire-format.
 """
 
 from nanotally.wire.codec import decode, encode, topic_of
+from nanotally.wire.curve import ClientKeys
 from nanotally.wire.messages import (
     SCHEMA,
     CountsMessage,
@@ -12,9 +13,11 @@ from nanotally.wire.messages import (
     Message,
     Model,
     Origin,
+    Session,
+    Statistics,
     StatusMessage,
 )
-from nanotally.wire.records import COLUMNS, UNCONFIRMED, Column, records_from
+from nanotally.wire.records import COLUMNS, UNCONFIRMED, Column, columns_with, records_from
 from nanotally.wire.replay import Page, PageFacts, ReplayClient
 from nanotally.wire.subscriber import Gap, Subscriber
 from nanotally.wire.topics import KINDS, Topic, check_name
@@ -24,6 +27,7 @@ __all__ = [
     "KINDS",
     "SCHEMA",
     "UNCONFIRMED",
+    "ClientKeys",
     "Column",
     "CountsMessage",
     "DetectionsMessage",
@@ -35,10 +39,13 @@ __all__ = [
     "Page",
     "PageFacts",
     "ReplayClient",
+    "Session",
+    "Statistics",
     "StatusMessage",
     "Subscriber",
     "Topic",
     "check_name",
+    "columns_with",
     "decode",
     "encode",
     "records_from",

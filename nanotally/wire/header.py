@@ -52,7 +52,9 @@ def _plain(name: str, value: Any) -> Any:
         return value.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
     if is_dataclass(value):
         return dump(value)
-    return dict(value) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return {key: dump(item) if is_dataclass(item) else item for key, item in value.items()}
+    return value
 
 
 def load(cls: type[T], header: Mapping[str, Any], **given: Any) -> T:

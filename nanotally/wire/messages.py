@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.detections import Detections
+from nanotally.measure.statistics import SizeDistribution
 from nanotally.wire.records import COLUMNS, Column
 
 SCHEMA = 1
@@ -51,6 +52,42 @@ class Model:
     precision: str
 
 
+@dataclass(frozen=True)
+class Session:
+    """Somebody looks at a sample, from a start to a stop.
+
+    Attributes:
+        id: drawn when it was started; the same for every source that it is of.
+        sample: what is looked at.
+        operator: who looks, or "".
+        notes: whatever else, or "".
+        started: wall clock when it was started.
+    """
+
+    id: str
+    sample: str
+    operator: str
+    notes: str
+    started: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """What is known of the particles of one group, each counted once.
+
+    Attributes:
+        fields: frames without common ground that the density is the mean over.
+        area_um2: examined in them, or None where the pixel size is not known.
+        density_per_um2: particles a square micrometre, those made up for that the border cut, or None.
+        sizes: statistics of the sizes of a class; empty where the pixel size is not known.
+    """
+
+    fields: int
+    area_um2: float | None
+    density_per_um2: float | None
+    sizes: Mapping[str, SizeDistribution]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DetectionsMessage:
     """All particles of one frame.
@@ -70,7 +107,15 @@ class DetectionsMessage:
         state: of the frame: `live`, `partial`, `frozen` or `blank`.
         classes: names, in the order of the column `class`.
         counts: particles a class; None unless the frame is live.
-        unique: different particles a class since the run began, or None where nothing is tracked.
+        unique: different particles a class since the group began, or None where nothing is tracked.
+        session: in which it was seen, or None where none was started.
+        group: number of the group that `unique` and statistics are of. It rises when they begin anew: because the
+            magnification is no longer known, or because somebody asked for it.
+        examined_px: area in which particles were counted, square pixels; None unless the frame is live.
+        density_per_um2: particles a square micrometre in this frame; None unless live and the pixel size known.
+        agglomerates: groups of two or more particles that touch; None unless the frame is live.
+        covered_share: of the examined area that particles cover, 0 to 1; None unless the frame is live.
+        sharpness: of the picture, 0 to about 1; None where it has no contrast, and unless the frame is live.
         truncated: True if there were more particles than the model may report.
         model: what found them.
         thresholds: score a class had to reach.
@@ -101,6 +146,13 @@ class DetectionsMessage:
     classes: tuple[str, ...]
     counts: Mapping[str, int] | None
     unique: Mapping[str, int] | None = None
+    session: Session | None = None
+    group: int = 1
+    examined_px: int | None = None
+    density_per_um2: float | None = None
+    agglomerates: int | None = None
+    covered_share: float | None = None
+    sharpness: float | None = None
     truncated: bool
     model: Model
     thresholds: Mapping[str, float]
@@ -123,7 +175,12 @@ class DetectionsMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class CountsMessage:
-    """The tally of one frame, for people and dashboards. Attributes as in `DetectionsMessage`."""
+    """The tally of one frame, for people and dashboards.
+
+    Attributes:
+        statistics: of all particles of the group so far; None before the first live frame.
+        origin and all others: as in `DetectionsMessage`.
+    """
 
     kind: ClassVar[str] = "counts"
 
@@ -137,6 +194,14 @@ class CountsMessage:
     state: str
     counts: Mapping[str, int] | None
     unique: Mapping[str, int] | None = None
+    session: Session | None = None
+    group: int = 1
+    examined_px: int | None = None
+    density_per_um2: float | None = None
+    agglomerates: int | None = None
+    covered_share: float | None = None
+    sharpness: float | None = None
+    statistics: Statistics | None = None
     truncated: bool
 
 
@@ -160,6 +225,7 @@ class StatusMessage:
         last_offset: of the newest message in the journal, or None where none is kept.
         journal_fault: why the last message is not safe in the journal, in one line, or None.
         replay: endpoint that answers what the journal holds, or None where none is kept.
+        session: that goes on, or None where none was started.
         stopping: True in the last status of a run; a daemon that was killed sends none.
     """
 
@@ -180,6 +246,7 @@ class StatusMessage:
     last_offset: int | None = None
     journal_fault: str | None = None
     replay: str | None = None
+    session: Session | None = None
     stopping: bool = False
 
 

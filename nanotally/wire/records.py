@@ -34,7 +34,10 @@ COLUMNS = (
     Column("track", "i8", ""),
     Column("flags", "u2", ""),
 )
-"""Columns that every detections message has. Sizes follow them where they were measured."""
+"""Columns that every detections message has. What was measured follows them."""
+
+UNITS = ("nm", "nm2", "px", "px2", "deg")
+"""With which the name of a measured column may end."""
 
 TYPE_CODE = re.compile(r"[iu][1248]|f[248]")
 
@@ -54,15 +57,39 @@ def record_dtype(columns: Sequence[Column]) -> np.dtype[np.void]:
         raise WireError(f"columns: {error}") from error
 
 
-def records_from(detections: Detections, tracks: NDArray[np.int64] | None = None) -> NDArray[np.void]:
-    """(n,) records of `COLUMNS`, with the tracks (n,) of the particles; None: unconfirmed."""
-    records = np.empty(len(detections), record_dtype(COLUMNS))
+def measured_column(name: str, values: NDArray[np.generic]) -> Column:
+    """Column of what was measured: the type is that of the values, the unit the end of the name."""
+    unit = name.rpartition("_")[2]
+    return Column(name, values.dtype.str[1:], unit if unit in UNITS else "")
+
+
+def columns_with(measured: Mapping[str, NDArray[np.generic]]) -> tuple[Column, ...]:
+    """`COLUMNS`, and one for every measured quantity."""
+    return (*COLUMNS, *(measured_column(name, values) for name, values in measured.items()))
+
+
+def records_from(
+    detections: Detections,
+    tracks: NDArray[np.int64] | None = None,
+    measured: Mapping[str, NDArray[np.generic]] | None = None,
+) -> NDArray[np.void]:
+    """(n,) records of particles.
+
+    Args:
+        detections: the particles.
+        tracks: (n,) their identities; None: unconfirmed.
+        measured: (n,) values by name, as `columns_with` has them behind `COLUMNS`.
+    """
+    measured = measured or {}
+    records = np.empty(len(detections), record_dtype(columns_with(measured)))
     for index, name in enumerate(("x1", "y1", "x2", "y2")):
         records[name] = detections.xyxy[:, index]
     records["score"] = detections.score
     records["class"] = detections.class_id
     records["track"] = UNCONFIRMED if tracks is None else tracks
     records["flags"] = detections.flags
+    for name, values in measured.items():
+        records[name] = values
     return records
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import zmq
 
 from nanotally.errors import WireError
 from nanotally.wire.codec import decode
+from nanotally.wire.curve import ClientKeys, secure_client
 from nanotally.wire.header import dump, from_json, load, to_json
 from nanotally.wire.messages import SCHEMA, DetectionsMessage
 
@@ -84,16 +86,27 @@ def decode_page(parts: Sequence[bytes]) -> Page:
     return Page(facts, tuple(messages))
 
 
+def seen_from(endpoint: str, told: str) -> str:
+    """Where to find an endpoint that a daemon tells: where that is all its addresses, at the host of `endpoint`."""
+    host = endpoint.rpartition(":")[0].removeprefix("tcp://")
+    return told.replace("//0.0.0.0:", f"//{host}:").replace("//[::]:", f"//{host}:")
+
+
 class ReplayClient:
     """Asks a daemon for what its journal holds. Used by one thread."""
 
-    def __init__(self, endpoint: str = REPLAY_ENDPOINT) -> None:
+    def __init__(self, endpoint: str = REPLAY_ENDPOINT, *, keys: ClientKeys | None = None) -> None:
         """Connect; the daemon need not be there yet.
+
+        Args:
+            endpoint: of the daemon.
+            keys: where the daemon wants some.
 
         Raises:
             zmq.ZMQError: if `endpoint` is not one.
         """
         self.endpoint = endpoint
+        self._keys = keys
         self._context = zmq.Context()
         self._connect()
 
@@ -101,6 +114,7 @@ class ReplayClient:
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.linger = 0
         try:
+            secure_client(self._socket, self._keys)
             self._socket.connect(self.endpoint)
         except zmq.ZMQError:
             self.close()
@@ -119,7 +133,8 @@ class ReplayClient:
             WireError: if the daemon refused, or its answer breaks the wire format.
         """
         question = {"schema": SCHEMA, "source": source, "after_offset": after_offset, "limit": limit}
-        self._socket.send(to_json(question))
+        with suppress(zmq.Again):  # a socket that was refused would wait for ever
+            self._socket.send(to_json(question), zmq.NOBLOCK)
         if self._socket.poll(round(1000 * timeout_s)):
             return decode_page(self._socket.recv_multipart())
         self._socket.close()  # a late answer must not be taken for the answer to the next question

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import zmq
 
 from nanotally.wire.codec import decode, topic_of
+from nanotally.wire.curve import ClientKeys, secure_client
+from nanotally.wire.handshake import Handshakes
 from nanotally.wire.messages import Message, Origin
 from nanotally.wire.topics import KINDS, Topic, check_name, prefix
 
@@ -59,6 +61,7 @@ class Subscriber:
         kinds: Sequence[str] = KINDS,
         instance: str | None = None,
         source: str | None = None,
+        keys: ClientKeys | None = None,
     ) -> None:
         """Connect to `endpoint`; it need not be there yet.
 
@@ -67,6 +70,7 @@ class Subscriber:
             kinds: what to receive. `frames` costs bandwidth: pictures are made only while somebody listens.
             instance: only this microscope.
             source: only this feed.
+            keys: where the daemon wants some.
 
         Raises:
             WireError: if `instance` or `source` cannot be a name.
@@ -82,14 +86,24 @@ class Subscriber:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
         self._socket.linger = 0
+        self._handshakes = Handshakes(self._socket, endpoint)
         try:
             self._socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+            secure_client(self._socket, keys)
             self._socket.connect(endpoint)
             for topic in prefixes:
                 self._socket.subscribe(topic)
         except zmq.ZMQError:
             self.close()
             raise
+
+    @property
+    def refused(self) -> bool:
+        """Whether the daemon does not let us in: our key is not in its allow-list, or `keys` are missing or of another.
+
+        It is tried again for as long as there is a receive.
+        """
+        return self._handshakes.refused
 
     def receive(self, timeout_s: float) -> Message | Gap | None:
         """Next message, or the gap before it, or None if nothing came within `timeout_s`.
@@ -111,6 +125,7 @@ class Subscriber:
         item: Message | Gap | None = self._after_gap
         self._after_gap = None
         while item is None and not self._closed:
+            self._handshakes.follow()
             left_s = max(0.0, deadline - time.monotonic())
             if self._socket.poll(round(1000 * min(left_s, LOOK_UP_S))):
                 item = self._in_sequence(decode(self._socket.recv_multipart()))
@@ -155,6 +170,7 @@ class Subscriber:
         self._closed = True
         if self._in_use.acquire(blocking=False):
             try:
+                self._handshakes.close()
                 self._socket.close()
                 self._context.term()
             finally:
