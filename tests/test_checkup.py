@@ -10,6 +10,8 @@ import pytest
 
 from nanotally.daemon.checkup import Finding, check_up
 from nanotally.daemon.config import Config, ControlConfig, MetricsConfig, ModelConfig, PublishConfig, SourceConfig
+from nanotally.daemon.gate import SecurityConfig
+from nanotally.wire.curve import make_keys
 
 
 def config(**more: object) -> Config:
@@ -57,6 +59,18 @@ def test_a_port_that_is_taken_is_a_fault() -> None:
         )
     assert [found[what].verdict for what in ("publish", "metrics")] == ["fault", "fault"]
     assert "Address already in use" in found["publish"].found
+
+
+def test_keys_that_cannot_be_used_are_a_fault(tmp_path: Path) -> None:
+    assert findings(config())["keys"].verdict == "absent"
+    (tmp_path / "allow").mkdir()
+    server, _ = make_keys(tmp_path, "server")
+    security = SecurityConfig(server_key=str(server), allow=str(tmp_path / "allow"))
+    assert findings(config(security=security))["keys"].verdict == "ok"
+    server.chmod(0o644)
+    shut = findings(config(security=security))["keys"]
+    assert shut.verdict == "fault"
+    assert str(server) in shut.found
 
 
 def test_a_folder_that_cannot_be_written_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nanotally.detect import merge
 from nanotally.detect.merge import suppress
 from nanotally.detections import iou
 
@@ -37,6 +38,15 @@ def test_equals_greedy_suppression_on_crowds_of_alike_boxes(jitter: float) -> No
     xyxy = np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
     score = rng.random(360).astype(np.float32)
     assert suppress(xyxy, score, 0.5).tolist() == greedy(xyxy, score, 0.5)
+
+
+@pytest.mark.parametrize("head", [1, 7, 100])
+def test_how_many_are_settled_at_a_time_makes_no_difference(head: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    centre, half = rng.uniform(0, 120, (250, 2)), np.exp(rng.uniform(1, 4, (250, 2)))
+    xyxy, score = np.hstack([centre - half, centre + half]).astype(np.float32), rng.random(250).astype(np.float32)
+    monkeypatch.setattr(merge, "HEAD", head)
+    assert suppress(xyxy, score, 0.3).tolist() == greedy(xyxy, score, 0.3)
 
 
 def test_of_equal_scores_the_first_row_stays() -> None:

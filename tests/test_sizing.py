@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -209,6 +209,7 @@ anything = st.one_of(st.floats(-50, 200, width=32), st.floats(width=32))
 
 
 @settings(max_examples=60)
+@example(image=np.zeros((1, 1), np.uint8), xyxy=np.full((1, 4), np.inf, np.float32), class_id=0)
 @given(
     image=arrays(np.uint8, st.tuples(st.integers(1, 80), st.integers(1, 80))),
     xyxy=arrays(np.float32, st.tuples(st.integers(0, 12), st.just(4)), elements=anything),

@@ -156,7 +156,9 @@ class Tracker:
         if (np.abs(camera.unit / before.unit - 1) > SAME_ZOOM).any():
             shift = None
         guesses = self._guesses(frame, camera, before, shift)
-        tried = [look(self._known, seen, guess) for guess in guesses]
+        tried = [look(self._known, seen, guesses[0])]
+        if not (shift is not None and shift.sure and tried[0].proves):  # the picture and the particles say the same
+            tried += [look(self._known, seen, guess) for guess in guesses[1:]]
         best = max(tried, key=lambda found: found.agreement.score)
         if best.holds:
             return best.view

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class DetectSettings:
 
     Attributes:
         score: lowest score to keep, for every class; None: the bundle's own thresholds.
+        thresholds: lowest score to keep by class; a class that is not in it has that of `score`.
         scale: network pixels per image pixel at the finest level.
         overlap_px: size in network pixels up to which every particle is whole in some tile of the finest level; None: a
             quarter of a tile.
@@ -43,6 +44,7 @@ class DetectSettings:
     """
 
     score: float | None = None
+    thresholds: dict[str, float] = field(default_factory=dict)
     scale: float = 1.0
     overlap_px: int | None = None
     levels: int | None = None
@@ -76,22 +78,32 @@ class Detector:
         overlap_px: size in network pixels up to which every particle is whole in some tile of the finest level.
 
     Raises:
-        ConfigError: if the overlap leaves no room for a step between tiles, or a number is out of range.
+        ConfigError: as `adopt`.
     """
 
     def __init__(self, bundle: Bundle, engine: Engine, settings: DetectSettings | None = None) -> None:
         self.bundle = bundle
         self.engine = engine
-        self.settings = settings or DetectSettings()
         self._side = bundle.manifest.input_size_px
-        _check(self.settings, self._side)
-        asked = self.settings.overlap_px
-        self.overlap_px = self._side // 4 if asked is None else asked
-        chosen, own = self.settings.score, bundle.manifest.thresholds
-        self._thresholds = np.array([own[c] if chosen is None else chosen for c in bundle.manifest.classes], np.float32)
-        self._most = self.settings.max_detections or bundle.manifest.max_detections
-        self._plans: dict[tuple[int, int], list[Level]] = {}
         self._batch = np.empty((0, 1, self._side, self._side), np.float32)
+        self.adopt(settings or DetectSettings())
+
+    def adopt(self, settings: DetectSettings) -> None:
+        """Look at the images to come in another way; where that cannot be, nothing changes.
+
+        Raises:
+            ConfigError: if the overlap leaves no room for a step between tiles, a number is out of range, or a
+                threshold is for a class that the model does not have.
+        """
+        manifest = self.bundle.manifest
+        _check(settings, self._side, manifest.classes)
+        self.settings = settings
+        self.overlap_px = self._side // 4 if settings.overlap_px is None else settings.overlap_px
+        own = manifest.thresholds if settings.score is None else dict.fromkeys(manifest.classes, settings.score)
+        chosen = {**own, **settings.thresholds}
+        self._thresholds = np.array([chosen[name] for name in manifest.classes], np.float32)
+        self._most = settings.max_detections or manifest.max_detections
+        self._plans: dict[tuple[int, int], list[Level]] = {}
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -198,7 +210,7 @@ class Detector:
         return found.flag(FLAG_BORDER, beyond)
 
 
-def _check(settings: DetectSettings, side: int) -> None:
+def _check(settings: DetectSettings, side: int, classes: Sequence[str]) -> None:
     most = side - 2 * TOUCH_PX - 1
     if settings.overlap_px is not None and not 0 <= settings.overlap_px <= most:
         raise ConfigError(f"overlap_px {settings.overlap_px} must be from 0 to {most}, for tiles of {side} px")
@@ -206,6 +218,11 @@ def _check(settings: DetectSettings, side: int) -> None:
         raise ConfigError(f"scale {settings.scale} must be above 0 and at most 8")
     if settings.score is not None and not 0 < settings.score < 1:
         raise ConfigError(f"score {settings.score} must lie between 0 and 1")
+    for name, score in settings.thresholds.items():
+        if name not in classes:
+            raise ConfigError(f"thresholds.{name}: the model has no such class; there are {', '.join(classes)}")
+        if not 0 < score < 1:
+            raise ConfigError(f"thresholds.{name} {score} must lie between 0 and 1")
     for name in ("levels", "max_detections"):
         value = getattr(settings, name)
         if value is not None and value < 1:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.detections import area
+
+HEAD = 1024
+"""Boxes that are settled at a time, best first: what they rule out is never compared with anything else."""
 
 Boxes = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -26,38 +29,66 @@ def suppress(xyxy: Boxes, score: NDArray[np.float32], iou: float) -> Rows:
         score: (n,) float32.
         iou: above 0, less than 1.
     """
-    order = np.argsort(-score, kind="stable").astype(np.int64)
-    if len(order) < 2:
-        return order
-    better, worse = _overlapping(xyxy[order], iou)
+    rest = np.argsort(-score, kind="stable").astype(np.int64)
+    kept = [rest[:0]]
+    while len(rest):
+        head, rest = rest[:HEAD], rest[HEAD:]
+        head = head[_settled(xyxy[head], iou)]
+        kept.append(head)
+        rest = rest[~_ruled_out(xyxy[rest], xyxy[head], iou)]
+    return np.concatenate(kept)
+
+
+def _settled(xyxy: Boxes, iou: float) -> NDArray[np.bool_]:
+    """(n,) bool, which of boxes in order of score stay."""
+    alive = np.ones(len(xyxy), bool)
+    if len(xyxy) < 2:
+        return alive
+    better, worse = _overlapping(xyxy, iou)
     # Rows are in order of score, so a row is settled once all better rows are.
-    starts = np.searchsorted(better, np.arange(len(order) + 1))
-    alive = np.ones(len(order), bool)
+    starts = np.searchsorted(better, np.arange(len(xyxy) + 1))
     for row in np.unique(better):
         if alive[row]:
             alive[worse[starts[row] : starts[row + 1]]] = False
-    return order[alive]
+    return alive
+
+
+def _ruled_out(xyxy: Boxes, by: Boxes, iou: float) -> NDArray[np.bool_]:
+    """(n,) bool, which boxes overlap one of `by` (m, 4) by `iou` or more."""
+    both = np.concatenate([by, xyxy])
+    out = np.zeros(len(both), bool)
+    if len(xyxy):
+        for rows in _above(both, _neighbours(both, iou, split=len(by)), iou):
+            out[rows] = True
+    return out[len(by) :]
 
 
 def _overlapping(xyxy: Boxes, iou: float) -> tuple[Rows, Rows]:
     """All pairs (i, j), i < j, sorted by i, whose boxes overlap by `iou` or more."""
-    found = [_above(xyxy, i, j, iou) for i, j in _neighbours(xyxy, iou)]
-    i = np.concatenate([pair[0] for pair in found])
-    j = np.concatenate([pair[1] for pair in found])
+    i, j = _above(xyxy, _neighbours(xyxy, iou), iou)
     better, worse = np.minimum(i, j), np.maximum(i, j)
     order = np.argsort(better, kind="stable")
     return better[order], worse[order]
 
 
-def _above(xyxy: Boxes, i: Rows, j: Rows, iou: float) -> tuple[Rows, Rows]:
-    a, b = xyxy[i], xyxy[j]
-    shared = np.prod(np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None), axis=1)
-    keep = shared >= iou * (area(a) + area(b) - shared)
+def _above(xyxy: Boxes, pairs: Iterable[tuple[Rows, Rows]], iou: float) -> tuple[Rows, Rows]:
+    """Those of the pairs whose boxes overlap by `iou` or more."""
+    i, j = (np.concatenate(rows) for rows in zip(*pairs, strict=True))
+    # Column by column: an axis of two or four is slow.
+    x1, y1, x2, y2 = np.ascontiguousarray(xyxy.T)
+    width = np.minimum(x2.take(i), x2.take(j)) - np.maximum(x1.take(i), x1.take(j))
+    height = np.minimum(y2.take(i), y2.take(j)) - np.maximum(y1.take(i), y1.take(j))
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
+    own = area(xyxy)
+    keep = shared >= np.float32(iou) * (own.take(i) + own.take(j) - shared)
     return i[keep], j[keep]
 
 
-def _neighbours(xyxy: Boxes, iou: float) -> Iterator[tuple[Rows, Rows]]:
-    """Pairs of rows that may overlap by `iou`: neighbours on the grids of equal and of neighbouring octaves."""
+def _neighbours(xyxy: Boxes, iou: float, *, split: int = 0) -> Iterator[tuple[Rows, Rows]]:
+    """Pairs of rows that may overlap by `iou`: neighbours on the grids of equal and of neighbouring octaves.
+
+    With `split` only pairs of a row before it with one from it on.
+    """
     centre = (xyxy[:, :2] + xyxy[:, 2:]) / 2
     size = np.clip(xyxy[:, 2:] - xyxy[:, :2], 1e-3, None).max(axis=1)
     octave = np.floor(np.log2(size)).astype(np.int64)
@@ -67,8 +98,14 @@ def _neighbours(xyxy: Boxes, iou: float) -> Iterator[tuple[Rows, Rows]]:
         for finer in range(level - octaves_apart, level + 1):
             if finer not in present:
                 continue
-            cell = 2.0 ** (level + 1)
-            yield from _near(rows, present[finer], np.floor(centre / cell).astype(np.int64), same=finer == level)
+            cells = np.floor(centre / 2.0 ** (level + 1)).astype(np.int64)
+            if not split:
+                yield from _near(rows, present[finer], cells, same=finer == level)
+                continue
+            others = present[finer]
+            yield from _near(rows[rows < split], others[others >= split], cells, same=False)
+            if finer != level:
+                yield from _near(rows[rows >= split], others[others < split], cells, same=False)
 
 
 def _near(rows: Rows, others: Rows, cells: Rows, *, same: bool) -> Iterator[tuple[Rows, Rows]]:

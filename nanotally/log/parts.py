@@ -40,7 +40,7 @@ def check(path: Path) -> None:
     if path.suffix.lower() not in WRITERS:
         raise UsageError(f"--to {path}: only .sqlite, .csv and .parquet are written")
     if path.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
-        raise UsageError(f"--to {path}: Parquet needs pyarrow, which is not installed: pip install pyarrow")
+        raise UsageError(f"--to {path}: Parquet needs pyarrow, which is not installed: pip install 'nanotally[log]'")
 
 
 class Parts:

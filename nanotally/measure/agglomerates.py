@@ -74,7 +74,7 @@ def find_agglomerates(
     cover = np.zeros((y2 - y1, x2 - x1), np.uint8)
     _fill(cover, contours - np.array([x1, y1], np.float32))
     _, label = cv2.connectedComponents(cv2.dilate(cover, REACH), connectivity=8, ltype=cv2.CV_32S)
-    middle = contours.mean(axis=1) - [x1, y1]
+    middle = np.ascontiguousarray(contours.transpose(1, 0, 2)).mean(axis=0) - [x1, y1]
     column, line = np.clip(middle, 0, [x2 - x1 - 1, y2 - y1 - 1]).astype(int).T
     # One that hides from the raster, as narrow as a pixel, is a group of its own.
     found = label[line, column]
@@ -96,9 +96,10 @@ def _fill(cover: NDArray[np.uint8], contours: NDArray[np.float32]) -> None:
 
     OpenCV fills the pixels under the line as well; so the line is drawn half a pixel further in.
     """
-    ray = contours - contours.mean(axis=1, keepdims=True)
-    length = np.maximum(np.hypot(ray[..., 0], ray[..., 1]), 1)[..., None]
-    inset = contours - ray / length / 2 - 0.5  # the middle of the first pixel is OpenCV's 0 0
-    fixed = np.round(inset * (1 << FRACTION_BITS)).astype(np.int32)
-    for contour in fixed:
+    points = np.ascontiguousarray(contours.transpose(2, 1, 0))
+    ray = points - points.mean(axis=1, keepdims=True)
+    length = np.maximum(np.sqrt(np.square(ray[0]) + np.square(ray[1])), 1)
+    inset = points - ray / (2 * length) - np.float32(0.5)  # the middle of the first pixel is OpenCV's 0 0
+    fixed = np.rint(inset * np.float32(1 << FRACTION_BITS)).astype(np.int32)
+    for contour in np.ascontiguousarray(fixed.transpose(2, 1, 0)):
         cv2.fillPoly(cover, [contour], 255, shift=FRACTION_BITS)

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+LEVELS = 2**12
+"""Costs are counted in whole parts of this size; then the bits below them have room for the way that was cheapest."""
+BEYOND = np.int32(2**30)
+"""Cost of a row outside the table: more than any path has."""
 
 
 def closed_path(cost: NDArray[np.float32], *, bend: float, reach: int) -> NDArray[np.intp]:
@@ -13,7 +19,7 @@ def closed_path(cost: NDArray[np.float32], *, bend: float, reach: int) -> NDArra
     where the cost tells where it runs, and the work is far less than that of a search for the best closed one.
 
     Args:
-        cost: (steps, rows, n) of being in a row at a step; the last step is followed by the first.
+        cost: (steps, rows, n) of being in a row at a step, about 1 in size; the last step is followed by the first.
         bend: cost of moving by one row between steps; by two rows it is four times as much.
         reach: most rows that a path may move between steps.
 
@@ -23,29 +29,32 @@ def closed_path(cost: NDArray[np.float32], *, bend: float, reach: int) -> NDArra
     steps, rows, n = cost.shape
     lead = steps // 8
     order = np.arange(-lead, steps + lead) % steps
-    total = np.full((len(order), rows + 2 * reach, n), np.inf, np.float32)
-    total[0, reach:-reach] = cost[order[0]]
-    moved = np.empty((rows, n), np.float32)
+    jumps = np.arange(-reach, reach + 1)
+    bits = len(jumps).bit_length()
+    levels = (cost * np.float32(LEVELS)).astype(np.int32) << bits
+    # The number of the jump stands below its price, so the least sum also tells which jump led to it.
+    price = (np.rint(bend * LEVELS * jumps**2).astype(np.int32) << bits) + np.arange(len(jumps), dtype=np.int32)
+    total = np.full((rows + 2 * reach, n), BEYOND, np.int32)
+    inside, around = total[reach:-reach], sliding_window_view(total, rows, axis=0).transpose(0, 2, 1)
+    sums, best = np.empty((len(jumps), rows, n), np.int32), np.empty((rows, n), np.int32)
+    came = np.empty((len(order), rows, n), np.int32)
+    inside[:] = levels[order[0]]
     for step in range(1, len(order)):
-        before, best = total[step - 1], total[step, reach:-reach]
-        best[:] = before[reach:-reach]
-        for jump in range(1, reach + 1):
-            np.minimum(before[reach - jump :][:rows], before[reach + jump :][:rows], out=moved)
-            moved += np.float32(bend * jump**2)
-            np.minimum(best, moved, out=best)
-        best += cost[order[step]]
-    return _traced(total, bend, reach)[lead : lead + steps]
+        np.add(around, price[:, None, None], out=sums)
+        np.minimum.reduce(sums, axis=0, out=best)
+        np.bitwise_and(best, (1 << bits) - 1, out=came[step])
+        np.subtract(best, came[step], out=best)
+        np.add(best, levels[order[step]], out=inside)
+    return _traced(came, inside.argmin(axis=0), jumps)[lead : lead + steps]
 
 
-def _traced(total: NDArray[np.float32], bend: float, reach: int) -> NDArray[np.intp]:
-    """The path (all steps, n) that the least totals at the last step came along."""
-    n = total.shape[2]
-    jumps = np.arange(-reach, reach + 1)[:, None]
-    price = np.float32(bend) * np.square(jumps).astype(np.float32)
+def _traced(came: NDArray[np.int32], last: NDArray[np.intp], jumps: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The path (all steps, n) to the rows `last` (n,), by the number (all steps, rows, n) of the jump to each row."""
+    steps, _, n = came.shape
     # Places are those of the flattened table of a step: a row more is n further on.
-    place = np.empty((len(total), n), np.intp)
-    place[-1] = total[-1].argmin(axis=0) * n + np.arange(n)
-    for step in range(len(total) - 1, 0, -1):
-        came_from = (total[step - 1].ravel().take(place[step] + n * jumps) + price).argmin(axis=0)
-        place[step - 1] = place[step] + n * (came_from - reach)
-    return np.asarray(place // n - reach, np.intp)
+    flat, way = came.reshape(steps, -1), n * jumps
+    place = np.empty((steps, n), np.intp)
+    place[-1] = last * n + np.arange(n)
+    for step in range(steps - 1, 0, -1):
+        np.add(place[step], way.take(flat[step].take(place[step])), out=place[step - 1])
+    return np.asarray(place // n, np.intp)

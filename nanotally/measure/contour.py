@@ -19,6 +19,8 @@ from nanotally.opencv import cv2
 
 ANGLES = 64
 """Points of a contour."""
+RAYS = 32
+"""Directions in which the first path is looked for."""
 RADII = np.linspace(0.5, 1.52, 24, dtype=np.float32)
 """Radii that are tried, in halves of the box: 1 is the ellipse in the box, sqrt(2) its corners."""
 SLACK = 1.12
@@ -29,7 +31,7 @@ SMALLEST_PX = 4.0
 """Side of a box below which nothing is looked for."""
 BLUR_PX = 0.8
 """Standard deviation of the smoothing that precedes all."""
-BEND, RIPPLE = 0.04, 0.15
+BEND, RIPPLE = 0.01, 0.15
 """Cost of moving by a radius from ray to ray, and by a step of `ACROSS` from point to point; a full edge gains 1."""
 ROUND = 1.0
 """Cost of a quasi-sphere's distance from the ellipse in its box, per squared half box."""
@@ -42,8 +44,9 @@ GLOW, MOST_GLOW_PX = 1.5, 0.6
 steep), and the largest correction, less in small particles."""
 EDGE_SHARE = 1 / 3
 """How steep, as a share of the mean over the contour, an edge must be to support it."""
-CLARITY = 1.3
-"""How much steeper than the surroundings, in root mean squares, an edge must be; in noise the best path has 1.3."""
+CLARITY, CLARITY_PER_PX = 1.25, 0.0035
+"""How much steeper than the surroundings, in root mean squares, an edge must be, and by how much more for each pixel of
+the box: as the best path in noise, which has more to choose from in a larger box."""
 LEAST_OVERLAP = 0.5
 """Overlap (IoU) of the boxes given and found, below which the path has followed something else."""
 CHUNK = 512
@@ -54,7 +57,8 @@ Image = NDArray[np.uint8]
 
 _angle = 2 * np.pi / ANGLES * np.arange(ANGLES)
 DIRECTION = np.stack([np.cos(_angle), np.sin(_angle)], axis=1).astype(np.float32)
-EDGE_OF_BOX = (1 / np.abs(DIRECTION).max(axis=1)).astype(np.float32)
+RAY = DIRECTION[:: ANGLES // RAYS]
+EDGE_OF_BOX = (1 / np.abs(RAY).max(axis=1)).astype(np.float32)
 OUTSIDE_BOX = EDGE_OF_BOX[:, None] * np.float32(SLACK) < RADII
 INNER, RING = (RADII < 0.85), (EDGE_OF_BOX[:, None] * 1.08 < RADII) & (EDGE_OF_BOX[:, None] * 1.4 > RADII)
 
@@ -85,7 +89,9 @@ def find_contours(image: Image, xyxy: NDArray[np.floating], *, cube: NDArray[np.
     xyxy = np.asarray(xyxy, np.float32)
     points = np.full((len(xyxy), ANGLES, 2), np.nan, np.float32)
     support = np.zeros(len(xyxy), np.float32)
-    size, level = xyxy[:, 2:] - xyxy[:, :2], _octaves(xyxy, image.shape)
+    level = _octaves(xyxy, image.shape)
+    with np.errstate(invalid="ignore", over="ignore"):  # a box may hold anything
+        size = xyxy[:, 2:] - xyxy[:, :2]
     reduced = image
     for octave in range(level.max(initial=-1) + 1):
         reduced = np.asarray(cv2.pyrDown(reduced), np.uint8) if octave else reduced
@@ -114,28 +120,41 @@ def _octaves(xyxy: Table, shape: tuple[int, ...]) -> NDArray[np.int64]:
 
 def _contours(image: Image, centre: Table, half: Table, cube: NDArray[np.bool_]) -> tuple[Table, Table]:
     """Points (64, 2, n) and support (n,) of particles with the `centre` (2, n) and half the box (2, n), pixels."""
-    spoke = DIRECTION[:, :, None] * half
-    grey = _sample(image, centre[None, None], spoke[:, None], RADII[None, :, None])
+    grey = _sample(image, centre[None, None], (RAY[:, :, None] * half)[:, None], RADII[None, :, None])
     sign = _signs(grey)
     step = _steps(grey, sign)
     full = step.max(axis=1).mean(axis=0, dtype=np.float32) + np.float32(1e-3)
-    gain = np.minimum(step / full, 1)
+    gain = np.minimum(step * (1 / full), 1)
     cost = -gain
     if not cube.all():
         cost += (np.float32(ROUND) * np.square(RADII - 1))[:, None] * ~cube
     cost[OUTSIDE_BOX] = 2
-    path = closed_path(cost, bend=BEND, reach=2)
-    radius = RADII[path] - (RADII[1] - RADII[0]) / 2
-    first = np.asarray(_along(centre + radius[:, None] * spoke) / 4, np.float32)
+    path = closed_path(cost, bend=BEND, reach=3)
+    radius = _between_rays(RADII[path] - (RADII[1] - RADII[0]) / 2)
+    first = np.asarray(_along(centre + radius[:, None] * DIRECTION[:, :, None] * half) / 4, np.float32)
     points, support = _refined(image, first, sign)
-    clear = _on_path(gain, path).mean(axis=0) >= CLARITY * np.sqrt(np.square(gain).mean(axis=(0, 1)))
+    clarity = CLARITY + CLARITY_PER_PX * half.sum(axis=0)
+    clear = _on_path(gain, path).mean(axis=0) >= clarity * np.sqrt(_mean_square(gain))
     fits = _overlap(points, centre, half) >= LEAST_OVERLAP
     return _without_glow(image, points, sign), support * (clear & fits)
 
 
+def _between_rays(radius: Table) -> Table:
+    """(64, n), radii in all directions from those along the rays (32, n), by cubics."""
+    around = np.concatenate([radius[-1:], radius, radius[:2]])
+    between = (9 * (around[1:-2] + around[2:-1]) - around[:-3] - around[3:]) / 16
+    return np.asarray(np.stack([radius, between], axis=1).reshape(ANGLES, -1), np.float32)
+
+
+def _mean_square(table: Table) -> Table:
+    """(n,), mean of the squares of a table (k, r, n)."""
+    return np.asarray(np.einsum("krn,krn->n", table, table) / np.float32(table.shape[0] * table.shape[1]))
+
+
 def _on_path(table: Table, path: NDArray[np.intp]) -> Table:
     """(k, n), what a table (k, r, n) holds along a path (k, n)."""
-    return np.take_along_axis(table, path[:, None], axis=1)[:, 0]
+    steps, rows, n = table.shape
+    return np.asarray(table.ravel().take((path + rows * np.arange(steps)[:, None]) * n + np.arange(n)))
 
 
 def _overlap(points: Table, centre: Table, half: Table) -> Table:
@@ -183,7 +202,7 @@ def _normals(points: Table) -> Table:
     two = np.concatenate([points[-2:], points, points[:2]])
     along = two[4:] + two[3:-1] - two[1:-3] - two[:-4]
     normal: Table = np.stack([along[:, 1], -along[:, 0]], axis=1)
-    normal /= np.hypot(normal[:, 0], normal[:, 1])[:, None] + np.float32(1e-6)
+    normal /= np.sqrt(np.square(normal[:, 0]) + np.square(normal[:, 1]))[:, None] + np.float32(1e-6)
     return np.asarray(normal, np.float32)
 
 

@@ -97,8 +97,8 @@ def sizes_of(points: Points, *, cube: NDArray[np.bool_]) -> Sizes:
     area, feret_max, feret_min, edge, orientation = (np.full(n, np.nan, np.float32) for _ in range(5))
     whole = np.isfinite(points).all(axis=(1, 2))
     if whole.any():
-        middle = points[whole].mean(axis=1, keepdims=True)
-        x, y = np.ascontiguousarray((points[whole] - middle).transpose(2, 1, 0))
+        x, y = np.ascontiguousarray(points[whole].transpose(2, 1, 0))
+        x, y = x - x.mean(axis=0), y - y.mean(axis=0)
         area[whole], orientation[whole] = _moments(x, y)
         feret_max[whole], feret_min[whole] = _feret(x, y)
     cubes = whole & cube
@@ -150,8 +150,9 @@ def _sides(x: Points, y: Points) -> Sides:
     """Sides of contours (k, n) about their middle: least squares on the inner part of each side, twice."""
     z = x + 1j * y
     chord = np.roll(z, -2, axis=0) - np.roll(z, 2, axis=0)
-    length, twofold = np.maximum(np.abs(chord), np.finfo(np.float32).tiny), chord * chord
-    fourfold = (twofold * twofold / length**3).sum(axis=0) / length.sum(axis=0)
+    length = np.maximum(np.sqrt(np.square(chord.real) + np.square(chord.imag)), np.finfo(np.float32).tiny)
+    twofold = chord * chord / length
+    fourfold = (twofold * twofold / length).sum(axis=0) / length.sum(axis=0)
     turn, right, down = np.angle(fourfold) / 4, np.float32(0), np.float32(0)
     for _ in range(2):
         cosine, sine = np.cos(turn), np.sin(turn)
@@ -167,9 +168,15 @@ def _sides(x: Points, y: Points) -> Sides:
 
 def _line(out: Points, along: Points) -> tuple[Column, Column, Column]:
     """Distance, slope and mean squared residue, (n,) each, of the side of contours (k, n) that faces `out`."""
-    on = (np.abs(along) < SIDE * out).astype(np.float32)
-    many = np.maximum(on.sum(axis=0), 1)
-    far, middle = (on * out).sum(axis=0) / many, (on * along).sum(axis=0) / many
-    off, way = on * (out - far), on * (along - middle)
-    slope = (off * way).sum(axis=0) / np.maximum((way * way).sum(axis=0), np.finfo(np.float32).tiny)
-    return far, slope, np.square(off - slope * way).sum(axis=0) / many
+    on = np.abs(along) < SIDE * out
+    many = np.maximum(np.count_nonzero(on, axis=0), 1)
+    far_on, along_on = on * out, on * along
+    far, middle = far_on.sum(axis=0) / many, along_on.sum(axis=0) / many
+    lean = _summed(far_on, along) / many - far * middle
+    slope = lean / np.maximum(_summed(along_on, along) / many - middle * middle, np.finfo(np.float32).tiny)
+    return far, slope, np.maximum(_summed(far_on, out) / many - far * far - slope * lean, 0)
+
+
+def _summed(one: Points, other: Points) -> Column:
+    """(n,), sum of the products of two tables (k, n)."""
+    return np.asarray(np.einsum("kn,kn->n", one, other))

@@ -78,5 +78,8 @@ def _calibrated(
 
 def _within(points: NDArray[np.float32], field: tuple[int, int, int, int]) -> NDArray[np.bool_]:
     """(n,) bool, contours (n, k, 2) that keep a pixel away from the border of the field; False for NaN."""
-    low, high = points.min(axis=1), points.max(axis=1)
-    return np.asarray((low >= np.add(field[:2], 1)).all(axis=1) & (high <= np.subtract(field[2:], 1)).all(axis=1))
+    x, y = np.ascontiguousarray(points.transpose(2, 1, 0))
+    x1, y1, x2, y2 = field
+    inside = [v.min(axis=0) >= low + 1 for v, low in ((x, x1), (y, y1))]
+    inside += [v.max(axis=0) <= high - 1 for v, high in ((x, x2), (y, y2))]
+    return np.asarray(np.logical_and.reduce(inside))
