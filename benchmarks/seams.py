@@ -1,8 +1,8 @@
-"""Whether counts depend on where the seams between tiles fall: `python benchmarks/seams.py SET`.
+"""Whether counts depend on where the seams between tiles fall: `python benchmarks/seams.py FOLDER...`.
 
-Every picture of the labelled set, or folder of pictures, is looked at 32 times; each time the examined field, and with it
-every tile, begins a pixel further right and down. Particles are counted whose centre lies where all 32 fields do. A
-detector without seams would always count the same; of ours the coefficient of variation is told.
+Every picture of the folders is looked at 32 times; each time the examined field, and with it every tile, begins a pixel
+further right and down. Particles are counted whose centre lies where all 32 fields do. A detector without seams would
+always count the same; of ours the coefficient of variation is told.
 """
 
 from __future__ import annotations

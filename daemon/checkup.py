@@ -24,6 +24,7 @@ import zmq
 from nanotally import __version__
 from nanotally.bundle import load_bundle
 from nanotally.daemon.config import Config
+from nanotally.daemon.gate import Gate, SecurityConfig
 from nanotally.detect import load_engine
 from nanotally.errors import NanotallyError
 
@@ -71,6 +72,9 @@ def check_up(config: Config) -> Iterator[Finding]:
     yield _display()
     yield _socket_port("publish", config.publish.endpoint)
     yield _socket_port("control", config.control.endpoint)
+    if config.journal.folder is not None:
+        yield _socket_port("replay", config.replay.endpoint)
+    yield _keys(config.security)
     if config.metrics.enabled:
         yield _metrics_port(config.metrics.address, config.metrics.port)
     yield _disk(Path(os.environ.get("STATE_DIRECTORY", ".")))
@@ -190,6 +194,16 @@ def _port(what: str, place: str, bind: Callable[[], None]) -> Finding:
     except (OSError, zmq.ZMQError) as error:
         return Finding(what, "fault", f"{place}: {error.strerror}", "another instance? change the port")
     return Finding(what, "ok", f"{place} is free")
+
+
+def _keys(security: SecurityConfig) -> Finding:
+    if not security.is_given:
+        return Finding("keys", "absent", "sockets have none", "to be reached from other machines: nanotally keys")
+    try:
+        Gate(security)
+    except NanotallyError as error:
+        return Finding("keys", "fault", str(error), "docs/security.md says how keys are made and where they lie")
+    return Finding("keys", "ok", f"{security.server_key}; who may connect: {security.allow}")
 
 
 def _disk(folder: Path) -> Finding:

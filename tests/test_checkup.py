@@ -64,9 +64,10 @@ def test_a_port_that_is_taken_is_a_fault() -> None:
 def test_keys_that_cannot_be_used_are_a_fault(tmp_path: Path) -> None:
     assert findings(config())["keys"].verdict == "absent"
     (tmp_path / "allow").mkdir()
-    server, _ = make_keys(tmp_path, "server")
+    _, server = make_keys(tmp_path, "server")
     security = SecurityConfig(server_key=str(server), allow=str(tmp_path / "allow"))
-    assert findings(config(security=security))["keys"].verdict == "ok"
+    told = findings(config(security=security))["keys"]
+    assert told.verdict == "ok", told.found
     server.chmod(0o644)
     shut = findings(config(security=security))["keys"]
     assert shut.verdict == "fault"
