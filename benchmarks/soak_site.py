@@ -26,7 +26,7 @@ PORTS = ("publish", "replay", "control", "metrics", "frames")
 CONFIG = """
 instance = "soak"
 [source.stage]
-uri = "sim:?fps=5&blank_every=97&freeze_every=61&charging=2&zoom=1.5&zoom_frames=400&zoom_steps=4"
+uri = "sim:?fps=5&blank_every=210&blank_frames=30&freeze_every=130&freeze_frames=30&charging=2&zoom=1.5&zoom_frames=400&zoom_steps=4"
 nm_per_px = 3.0
 [source.saved]
 uri = "watch:{folder}/saved"

@@ -15,6 +15,7 @@ import zmq
 
 from nanotally.daemon.gate import OPEN_GATE, Gate
 from nanotally.daemon.publish import bind
+from nanotally.daemon.refusals import Refusals
 from nanotally.errors import ConfigError
 from nanotally.wire.control import encode_answer
 
@@ -77,6 +78,7 @@ class ControlServer(threading.Thread):
     Attributes:
         endpoint: that was bound, with the port that the system chose where it was asked to.
         settings_sha256: by source; goes with every answer. Set by the main loop.
+        refusals: requests that were not passed on to it.
     """
 
     def __init__(self, endpoint: str, *, ring: Callable[[], None], gate: Gate = OPEN_GATE) -> None:
@@ -98,6 +100,7 @@ class ControlServer(threading.Thread):
         self._answered: deque[Known] = deque()
         self._answers = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.settings_sha256: Mapping[str, str] = {}
+        self.refusals = Refusals("control")
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.linger = 0
@@ -175,6 +178,7 @@ class ControlServer(threading.Thread):
         self._ring()
 
     def _refuse(self, envelope: list[bytes], request_id: str | None, fault: str) -> None:
+        self.refusals.add(fault)
         refusal = encode_answer(request_id, error=fault, settings_sha256=self.settings_sha256)
         self._socket.send_multipart([*envelope, refusal])
 

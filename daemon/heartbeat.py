@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
 
+CLOCK_MOVED_S = 2.0
+"""By which the wall clock must run off from the monotonic one at once to be worth a line."""
+
 STATE_LEVELS: dict[SourceState, int] = {
     "up": logging.INFO,
     "stalled": logging.WARNING,
@@ -32,9 +35,11 @@ class Heartbeat:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._started_ns = time.monotonic_ns()
+        self._clock_ns = time.time_ns() - self._started_ns
 
     def turn(self) -> None:
         """Send a status of each source for which it is time, or whose state changed."""
+        self._watch_clock()
         for channel in self._service.channels.values():
             state = channel.feed.state
             changed = state != channel.told_state
@@ -42,6 +47,13 @@ class Heartbeat:
                 log.log(STATE_LEVELS[state], "source %s is %s", channel.name, state)
             if channel.is_due("status", every_s=HEARTBEAT_S) or changed:
                 self.send(channel, state)
+
+    def _watch_clock(self) -> None:
+        """Say when somebody has set the wall clock: times that people read jump, and nothing else does."""
+        before_ns, self._clock_ns = self._clock_ns, time.time_ns() - time.monotonic_ns()
+        moved_s = (self._clock_ns - before_ns) / 1e9
+        if abs(moved_s) >= CLOCK_MOVED_S:
+            log.warning("the wall clock was set by %+.1f s; only wall times follow it", moved_s)
 
     def stop(self) -> None:
         """Send the last status of each source."""

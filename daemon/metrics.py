@@ -21,6 +21,7 @@ from nanotally import __version__
 from nanotally.daemon.feed import Feed
 from nanotally.daemon.journal import Journal
 from nanotally.daemon.publish import Publisher
+from nanotally.daemon.refusals import Refusals
 from nanotally.daemon.report import Setup
 from nanotally.frame import FrameState
 from nanotally.wire import KINDS, DetectionsMessage
@@ -37,10 +38,18 @@ class Metrics(Collector):
     told with `observe`.
     """
 
-    def __init__(self, feeds: Sequence[Feed], publisher: Publisher, journal: Journal, setup: Setup) -> None:
+    def __init__(
+        self,
+        feeds: Sequence[Feed],
+        publisher: Publisher,
+        journal: Journal,
+        setup: Setup,
+        refusals: Sequence[Refusals] = (),
+    ) -> None:
         """Start all counts at zero, so that the first event is a rise."""
         disable_created_metrics()  # type: ignore[no-untyped-call] # they would double the number of series
         self._feeds, self._publisher, self._journal, self._setup = feeds, publisher, journal, setup
+        self._refusals = refusals
         self._last: dict[str, DetectionsMessage] = {}
         self.registry = registry = CollectorRegistry()
         self._processed = Counter(
@@ -201,6 +210,12 @@ class Metrics(Collector):
         refused = self._publisher.gate.refused
         yield CounterMetricFamily(
             "nanotally_connections_refused", "Connections with a key that is not allowed.", refused
+        )
+        yield _filled(
+            CounterMetricFamily(
+                "nanotally_requests_refused", "Requests that made no sense to a socket.", labels=["socket"]
+            ),
+            *(([each.socket], each.count) for each in self._refusals),
         )
         model = self._setup.model
         build = {

@@ -37,7 +37,7 @@ class Population:
         self._classes = tuple(classes)
         self._tracker = None if stills else Tracker(classes)
         self._in_stills: list[tuple[NDArray[np.uint16], NDArray[np.float32]]] = []
-        self._fields = 0
+        self._frames = 0
         self._area_um2 = self._particles = 0.0
 
     @property
@@ -53,14 +53,14 @@ class Population:
         elif measured.size_nm is not None:
             self._in_stills.append((detections.class_id, measured.size_nm))
         if self._tracker is None or self._tracker.fresh:
-            self._add_field(frame, measured)
+            self._sample(frame, measured)
         return tracks
 
-    def _add_field(self, frame: Frame, measured: Measurement) -> None:
+    def _sample(self, frame: Frame, measured: Measurement) -> None:
         if frame.nm_per_px is None or measured.density_per_um2 is None:
             return
         area_um2 = measured.examined_px * frame.nm_per_px[0] * frame.nm_per_px[1] / 1e6
-        self._fields += 1
+        self._frames += 1
         self._area_um2 += area_um2
         self._particles += measured.density_per_um2 * area_um2
 
@@ -73,7 +73,8 @@ class Population:
         }
         measured = not np.isnan(size_nm).all()
         return Statistics(
-            fields=self._fields,
+            grounds=None if self._tracker is None else self._tracker.fields,
+            frames=self._frames,
             area_um2=self._area_um2 or None,
             density_per_um2=self._particles / self._area_um2 if self._area_um2 else None,
             sizes=sizes if measured else {},

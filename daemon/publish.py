@@ -11,6 +11,7 @@ import zmq
 from numpy.typing import NDArray
 
 from nanotally.daemon.gate import OPEN_GATE, Gate
+from nanotally.daemon.refusals import Refusals
 from nanotally.errors import ConfigError
 from nanotally.opencv import cv2
 from nanotally.wire import Message, Origin, StatusMessage, Topic, encode, topic_of
@@ -22,6 +23,12 @@ SEND_HIGH_WATER_MARK = 256
 
 LINGER_MS = 300
 """How long closing waits for the last messages to leave."""
+
+LONGEST_TOPIC = 4096
+"""In bytes; whoever subscribes to a longer one is disconnected."""
+
+MOST_AT_ONCE = 256
+"""Subscriptions that are looked at between two frames, so that a flood of them cannot hold the frames up."""
 
 JPEG_QUALITY = 85
 
@@ -46,6 +53,11 @@ def bind(socket: zmq.Socket[bytes], endpoint: str, *, key: str) -> str:
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
+def _named(prefix: bytes) -> str:
+    """A topic or the beginning of one, for people."""
+    return repr(prefix[:80].decode(errors="replace"))
+
+
 class Publisher:
     """Publishes on one XPUB socket. Used by one thread.
 
@@ -53,6 +65,7 @@ class Publisher:
         run_id: drawn for this run of the daemon.
         endpoint: that was bound, with the port that the system chose where it was asked to.
         gate: that it is behind.
+        refusals: messages of subscribers that were no subscriptions.
     """
 
     def __init__(self, endpoint: str, *, instance: str, gate: Gate = OPEN_GATE) -> None:
@@ -70,9 +83,10 @@ class Publisher:
         self._socket = self._context.socket(zmq.XPUB)
         self._socket.linger = LINGER_MS
         self._socket.sndhwm = SEND_HIGH_WATER_MARK
+        self._socket.maxmsgsize = LONGEST_TOPIC
         # Without it only the first subscriber to a topic is seen, and no later one would get the last status.
         self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)
-        self.gate = gate
+        self.gate, self.refusals = gate, Refusals("publish")
         self._unguard = gate.guard(self._socket)
         try:
             self.endpoint = bind(self._socket, endpoint, key="publish.endpoint")
@@ -113,16 +127,28 @@ class Publisher:
 
     def answer_subscribers(self) -> None:
         """Take note of who came and went; whoever now subscribes to a status gets the last one again."""
-        while self._socket.poll(0):
-            event = self._socket.recv()
-            prefix, joined = event[1:], event[:1] == b"\x01"
-            if not joined:
-                self._wanted.discard(prefix)
-                continue
-            self._wanted.add(prefix)
-            for topic, parts in self._last_status.items():
-                if bytes(topic).startswith(prefix):
-                    self._socket.send_multipart(parts)
+        for _ in range(MOST_AT_ONCE):
+            if not self._socket.poll(0):
+                return
+            self._answer(self._socket.recv())
+
+    def _answer(self, event: bytes) -> None:
+        change, prefix = event[:1], event[1:]
+        if change == b"\x01":
+            self._join(prefix)
+        elif change == b"\x00":
+            self._wanted.discard(prefix)
+            log.info("nobody subscribes to %s any more", _named(prefix))
+        else:
+            self.refusals.add("a message that is no subscription")
+
+    def _join(self, prefix: bytes) -> None:
+        if prefix not in self._wanted:
+            log.info("somebody subscribes to %s", _named(prefix))
+        self._wanted.add(prefix)
+        for topic, parts in self._last_status.items():
+            if bytes(topic).startswith(prefix):
+                self._socket.send_multipart(parts)
 
     def close(self) -> None:
         """Send what still waits, for at most 0.3 s, and close. May be called twice."""

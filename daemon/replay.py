@@ -11,6 +11,7 @@ import zmq
 from nanotally.daemon.gate import OPEN_GATE, Gate
 from nanotally.daemon.journal import Journal
 from nanotally.daemon.publish import bind
+from nanotally.daemon.refusals import Refusals
 from nanotally.errors import ConfigError
 from nanotally.wire.replay import MOST_RECORDS, PageFacts, encode_fault, encode_page
 
@@ -50,6 +51,7 @@ class ReplayServer(threading.Thread):
 
     Attributes:
         endpoint: that was bound, with the port that the system chose where it was asked to.
+        refusals: questions that made no sense.
     """
 
     def __init__(self, endpoint: str, journal: Journal, *, instance: str, gate: Gate = OPEN_GATE) -> None:
@@ -60,6 +62,7 @@ class ReplayServer(threading.Thread):
         """
         super().__init__(name="replay", daemon=True)
         self._journal, self._instance = journal, instance
+        self.refusals = Refusals("replay")
         self._stopping = threading.Event()
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
@@ -87,12 +90,12 @@ class ReplayServer(threading.Thread):
         try:
             question = msgspec.json.decode(raw, type=Question)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return encode_fault(f"not a question: {error}")
+            return self._refuse(f"not a question: {error}")
         book = self._journal.books.get(question.source)
         if book is None:
-            return encode_fault(f"no source {question.source[:40]!r}; there are {', '.join(self._journal.books)}")
+            return self._refuse(f"no source {question.source[:40]!r}; there are {', '.join(self._journal.books)}")
         if question.limit < 1:
-            return encode_fault(f"limit {question.limit}: at least 1")
+            return self._refuse(f"limit {question.limit}: at least 1")
         try:
             page = book.read(question.after_offset, limit=min(question.limit, MOST_RECORDS), limit_bytes=MOST_BYTES)
         except OSError as error:
@@ -108,6 +111,10 @@ class ReplayServer(threading.Thread):
             parts=tuple(map(len, page.records)),
         )
         return encode_page(facts, page.records)
+
+    def _refuse(self, fault: str) -> list[bytes]:
+        self.refusals.add(fault)
+        return encode_fault(fault)
 
     def close(self) -> None:
         """End the thread and give the endpoint back."""

@@ -154,7 +154,9 @@ class Service:
             feed = Feed(name, partial(open_source, source.uri, gate=self._gate), Preparation(source), bell=self.bell)
             self.channels[name] = Channel(feed, source, self.setup)
         feeds = [channel.feed for channel in self.channels.values()]
-        self._metrics = metrics.Metrics(feeds, self.publisher, self.journal, self.setup)
+        refusals = [self.publisher.refusals, self.desk.control.refusals]
+        refusals += [self.replay.refusals] if self.replay else []
+        self._metrics = metrics.Metrics(feeds, self.publisher, self.journal, self.setup, refusals)
         self.desk.take_up()
         self._health.turn()
         if config.metrics.enabled:
@@ -270,9 +272,10 @@ class Service:
         return measure(frame.image, found.detections, examined, nm_per_px=frame.nm_per_px, classes=classes)
 
     def shutdown(self) -> None:
-        """Stop the sources, say so, and give everything back; legal however far `startup` came."""
+        """Stop the sources, say so, and give everything back; legal however far `startup` came, and twice."""
         self.notifier.stopping()
         if self._running:
+            self._running = False
             self._stop_feeds()
             self.heartbeat.stop()
         self._to_close.close()

@@ -38,7 +38,7 @@ def test_a_particle_seen_in_many_frames_is_measured_once() -> None:
     assert (known.sizes["cube"].n, known.sizes["cube"].quantity) == (0, "edge")
     assert known.sizes["quasi_sphere"].d50_nm == pytest.approx(41)
     # The stage stood still: one field, however many frames.
-    assert (known.fields, known.density_per_um2, known.area_um2) == (1, 30.0, pytest.approx(AREA_UM2))
+    assert (known.frames, known.density_per_um2, known.area_um2) == (1, 30.0, pytest.approx(AREA_UM2))
 
 
 def test_every_still_is_a_field_and_larger_ones_weigh_more() -> None:
@@ -49,7 +49,7 @@ def test_every_still_is_a_field_and_larger_ones_weigh_more() -> None:
     assert population.unique is None
     assert known.sizes["quasi_sphere"].n == 40
     assert known.sizes["quasi_sphere"].mean_nm == pytest.approx(45)
-    assert (known.fields, known.density_per_um2) == (2, pytest.approx(20))
+    assert (known.frames, known.density_per_um2) == (2, pytest.approx(20))
     assert population.statistics() == known
 
 
@@ -59,9 +59,9 @@ def test_without_a_pixel_size_there_is_neither_size_nor_density(stills: bool) ->
     for number in range(6):
         population.take(frame(number, None), FOUND, measured(size_nm=None, density=None))
     known = population.statistics()
-    assert (known.fields, known.area_um2, known.density_per_um2, known.sizes) == (0, None, None, {})
+    assert (known.frames, known.area_um2, known.density_per_um2, known.sizes) == (0, None, None, {})
 
 
 def test_nothing_is_known_before_the_first_frame() -> None:
     known = Population(1, CLASSES, stills=True).statistics()
-    assert (known.fields, known.density_per_um2, known.sizes) == (0, None, {})
+    assert (known.frames, known.density_per_um2, known.sizes) == (0, None, {})

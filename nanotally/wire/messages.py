@@ -76,13 +76,16 @@ class Statistics:
     """What is known of the particles of one group, each counted once.
 
     Attributes:
-        fields: frames without common ground that the density is the mean over.
+        grounds: stretches of ground that nobody could put together on one map, so that a particle may have been
+            counted once on each; 1 where nothing was counted twice, None where nothing is tracked.
+        frames: frames without common ground that the density is the mean over.
         area_um2: examined in them, or None where the pixel size is not known.
         density_per_um2: particles a square micrometre, those made up for that the border cut, or None.
         sizes: statistics of the sizes of a class; empty where the pixel size is not known.
     """
 
-    fields: int
+    grounds: int | None
+    frames: int
     area_um2: float | None
     density_per_um2: float | None
     sizes: Mapping[str, SizeDistribution]
