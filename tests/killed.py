@@ -10,7 +10,7 @@ from pathlib import Path
 from stand_in_daemon import StandIn
 
 from nanotally.cli.log import log
-from nanotally.daemon.config import read_config
+from nanotally.daemon.config_file import read_config
 from nanotally.daemon.service import Service
 from nanotally.detect import Found
 from nanotally.detections import Detections

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from nanotally.bundle import Bundle, Manifest
-from nanotally.daemon.config import Config, read_config
+from nanotally.daemon.config import Config
+from nanotally.daemon.config_file import read_config
 from nanotally.daemon.service import Service
 from nanotally.detect import Detector, Found
 from nanotally.detections import Detections

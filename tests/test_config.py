@@ -6,7 +6,8 @@ from typing import get_type_hints
 
 import pytest
 
-from nanotally.daemon.config import Config, JournalConfig, SourceConfig, read_config
+from nanotally.daemon.config import Config, JournalConfig, SourceConfig
+from nanotally.daemon.config_file import read_config
 from nanotally.detect import DetectSettings
 from nanotally.errors import ConfigError
 

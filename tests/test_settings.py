@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nanotally.daemon.config import Config, ModelConfig, PublishConfig, SourceConfig, read_config
+from nanotally.daemon.config import Config, ModelConfig, PublishConfig, SourceConfig
+from nanotally.daemon.config_file import read_config
 from nanotally.daemon.settings import differences, overlaid, settable, taken_over, values
 from nanotally.detect import DetectSettings
 from nanotally.errors import ConfigError

@@ -24,7 +24,7 @@ def doctor(
     Exit code 1 if the daemon would not run.
     """
     from nanotally.daemon.checkup import check_up
-    from nanotally.daemon.config import read_config
+    from nanotally.daemon.config_file import read_config
 
     settings = read_config(config) if config else read_config(uri="sim:")
     findings = []

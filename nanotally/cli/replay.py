@@ -38,7 +38,7 @@ def replay(
     Model, settings, region and masks are those of the recording unless options say otherwise. It publishes as a daemon
     does, on a port of its own that the log names.
     """
-    from nanotally.daemon.config import read_config
+    from nanotally.daemon.config_file import read_config
     from nanotally.daemon.recording.playing import Comparison, config_for
     from nanotally.daemon.service import Service
 

@@ -33,7 +33,7 @@ def run(
     Options stand instead of what the configuration file says. SIGTERM and SIGINT (Ctrl-C) stop it
     cleanly, SIGHUP makes it read the file again.
     """
-    from nanotally.daemon.config import read_config
+    from nanotally.daemon.config_file import read_config
     from nanotally.daemon.service import Service
 
     if config is None and source is None:
