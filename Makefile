@@ -1,10 +1,11 @@
 # make demo   see nanoparticles counted        make test   run everything that checks this project
+# make soak   an hour of the daemon among faults
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python --quiet --constraint constraints.txt
 
-.PHONY: demo test lint unit unit310 clean
+.PHONY: demo test lint unit unit310 soak clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.core
@@ -23,6 +24,9 @@ unit: $(VENV)/.dev
 # JetPack 6 has Python 3.10: library, generator and daemon are tested on it wherever one is found.
 unit310: $(VENV)/.dev
 	@sh tests/python310.sh
+
+soak: $(VENV)/.dev
+	$(BIN)/python benchmarks/soak.py --seconds 3600
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)

@@ -142,8 +142,8 @@ def main(seconds: Annotated[float, typer.Option(min=30, help="How long.")] = 360
     print(f"{'':<20}{'first half':>16}{'second half':>16}")
     rows = {
         "memory, MB": "{0.memory_mb:.1f}",
-        "descriptors": "{0.descriptors[0]} to {0.descriptors[1]}",
-        "threads": "{0.threads[0]} to {0.threads[1]}",
+        "descriptors (most)": "{0.descriptors[0]} ({0.descriptors[1]})",
+        "threads (most)": "{0.threads[0]} ({0.threads[1]})",
         "age p50, ms": "{0.age_ms[0]:.1f}",
         "age p99, ms": "{0.age_ms[1]:.1f}",
         "frames": "{0.frames}",

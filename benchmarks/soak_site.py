@@ -23,10 +23,14 @@ STAGE, SAVED, PUSHED = "stage", "saved", "pushed"
 DAEMON = (sys.executable, "-m", "nanotally", "run", "--config")
 LOGGER = (sys.executable, "-m", "nanotally", "log")
 PORTS = ("publish", "replay", "control", "metrics", "frames")
+SIMULATED = (
+    "fps=5&blank_every=210&blank_frames=30&freeze_every=130&freeze_frames=30"
+    "&charging=2&zoom=1.5&zoom_frames=400&zoom_steps=4"
+)
 CONFIG = """
 instance = "soak"
 [source.stage]
-uri = "sim:?fps=5&blank_every=210&blank_frames=30&freeze_every=130&freeze_frames=30&charging=2&zoom=1.5&zoom_frames=400&zoom_steps=4"
+uri = "sim:?{stage}"
 nm_per_px = 3.0
 [source.saved]
 uri = "watch:{folder}/saved"
@@ -169,7 +173,7 @@ class Site:
 
     def configure(self, *, score: float) -> None:
         """Write the configuration file."""
-        self.config.write_text(CONFIG.format(folder=self.folder, score=score, **self.ports))
+        self.config.write_text(CONFIG.format(folder=self.folder, stage=SIMULATED, score=score, **self.ports))
 
     def start_logger(self) -> subprocess.Popen[bytes]:
         """A logger that goes on where the last one ended."""

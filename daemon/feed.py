@@ -139,6 +139,8 @@ class Feed(threading.Thread):
             while not self._stopping.is_set():
                 self._waiting_since_ns = self._waiting_since_ns or time.monotonic_ns()
                 frame = self._source.read(READ_TIMEOUT_S)
+                if frame is None and self._source.idle:
+                    self._waiting_since_ns = None
                 if frame is not None:
                     self._waiting_since_ns = None
                     self._pass_on(frame)
@@ -210,6 +212,8 @@ class Feed(threading.Thread):
         """Ask the thread to end, from whatever it is doing, and let go of the frames that wait."""
         self._stopping.set()
         self.mailbox.close()
+        if self.ident is None:  # never started, so nobody else closes it
+            self._close_source()
 
 
 def stop_all(feeds: Sequence[Feed]) -> None:

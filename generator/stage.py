@@ -173,7 +173,7 @@ class SimSource:
         self.uri = uri
         self._simulation = parse_sim(uri)
         self.live = self._simulation.fps > 0
-        self.stills = False
+        self.stills = self.idle = False
         self._stage = Stage(self._simulation)
         self._number = 0
         self._due = time.monotonic()

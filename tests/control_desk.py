@@ -24,7 +24,7 @@ WAIT_S = 20.0
 class Script:
     """A live source: a frame for every `show`."""
 
-    live, stills, damaged, uri = True, False, 0, "script:"
+    live, stills, idle, damaged, uri = True, False, False, 0, "script:"
 
     def __init__(self) -> None:
         self._shown = self._read = 0

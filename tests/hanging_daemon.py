@@ -30,7 +30,7 @@ def hang(place: str) -> None:
 class Source:
     """Noise, again and again."""
 
-    live, stills, damaged, uri = True, False, 0, "noise:"
+    live, stills, idle, damaged, uri = True, False, False, 0, "noise:"
     opened = 0
 
     def __init__(self) -> None:

@@ -23,6 +23,7 @@ class Script:
         self.uri = "script:"
         self.live = live
         self.stills = True
+        self.idle = False
         self.damaged = 0
         self.closed = threading.Event()
         self._items = list(items)
@@ -169,6 +170,20 @@ def test_silence_is_a_stall_also_while_the_driver_hangs(monkeypatch: pytest.Monk
     with following(hanging) as feed:
         assert until(lambda: feed.state == "stalled")
         let_go.set()
+
+
+def test_silence_of_a_source_that_has_nothing_to_say_is_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "STALLED_AFTER_S", 0.05)
+    folder = Script(0)
+    folder.idle = True
+    with following(folder) as feed:
+        assert feed.mailbox.take(WAIT_S)
+        time.sleep(0.2)
+        assert feed.state == "up"
+        folder.idle = False  # as when the share is away
+        assert until(lambda: feed.state == "stalled")
+        folder.idle = True
+        assert until(lambda: feed.state == "up")
 
 
 def test_waiting_for_the_detector_is_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:

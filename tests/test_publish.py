@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zmq
 
-from nanotally.daemon.publish import Publisher, to_jpeg
+from nanotally.daemon.publish import LONGEST_TOPIC, MOST_AT_ONCE, Publisher, to_jpeg
 from nanotally.errors import ConfigError
 from nanotally.opencv import cv2
 from nanotally.wire import CountsMessage, FrameMessage, Message, Model, StatusMessage, Subscriber, decode
@@ -182,6 +182,35 @@ def test_subscriber_that_does_not_keep_up_never_holds_up_the_publisher(publisher
         seen.append(decode(socket.recv_multipart()).origin.seq)
     assert 0 < len(seen) < 600
     assert seen == sorted(set(seen))
+
+
+def test_a_flood_of_messages_from_a_subscriber_holds_nothing_up_and_is_counted(publisher: Publisher) -> None:
+    many = 2 * MOST_AT_ONCE + 1
+    with zmq.Context() as context, context.socket(zmq.XSUB) as stranger:
+        stranger.linger = 0
+        stranger.connect(publisher.endpoint)
+        for _ in range(many):
+            stranger.send(b"no subscription")
+        turns, deadline = 0, time.monotonic() + WAIT_S
+        while publisher.refusals.count < many and time.monotonic() < deadline:
+            before = publisher.refusals.count
+            publisher.answer_subscribers()
+            assert publisher.refusals.count - before <= MOST_AT_ONCE
+            turns += 1
+    assert publisher.refusals.count == many
+    assert turns >= 3
+    assert publisher.subscriptions == 0
+
+
+def test_too_long_a_topic_costs_who_asks_the_connection_and_nobody_else(publisher: Publisher, listen: Listen) -> None:
+    with zmq.Context() as context, context.socket(zmq.SUB) as greedy:
+        greedy.linger = 0
+        greedy.connect(publisher.endpoint)
+        greedy.subscribe(b"x" * (LONGEST_TOPIC + 1))
+        modest = listen(b"counts/")
+        publisher.send(counts(publisher))
+        assert modest.poll(round(WAIT_S * 1000))
+    assert publisher.subscriptions == 1
 
 
 def test_last_messages_leave_before_the_socket_closes() -> None:

@@ -80,6 +80,7 @@ class Script:
 
     live = True
     stills = False
+    idle = False
     uri = "script:"
     damaged = 0
 

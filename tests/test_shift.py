@@ -75,6 +75,16 @@ def test_pictures_of_different_size_are_not_compared(stage: Stage) -> None:
     assert meter.measure(frame(stage.image(1)[:200])) is None
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2000), (700, 5), (1, 500), (500, 1)])
+def test_a_picture_of_a_few_lines_is_not_compared(stage: Stage, shape: tuple[int, int]) -> None:
+    meter = ShiftMeter()
+    thin = frame(np.random.default_rng(0).integers(0, 255, shape, np.uint8))
+    for picture in (thin, thin, frame(stage.image(0))):
+        assert meter.measure(picture) is None
+        meter.keep()
+    assert meter.measure(frame(stage.image(0))) is not None
+
+
 def test_flat_pictures_are_not_believed() -> None:
     flat = np.full((240, 320), 90, np.uint8)
     assert not between(flat, flat).sure

@@ -150,9 +150,12 @@ def test_share_that_goes_away_and_comes_back_doubles_and_loses_nothing(
     read_some(source, 1)
     away = folder.with_name("away")
     folder.rename(away)
+    assert source.idle
     assert silence(source)
+    assert not source.idle
     folder.mkdir()  # the empty mount point
     assert silence(source)
+    assert source.idle
     folder.rmdir()
     save(away, "meanwhile.png", 2)
     away.rename(folder)

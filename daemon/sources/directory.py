@@ -22,6 +22,7 @@ class DirectorySource:
 
     live = False
     stills = True
+    idle = False
 
     def __init__(self, path: Path) -> None:
         """List the files; files that come later are not seen.

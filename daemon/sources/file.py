@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class FileSource:
-    """A video file, decoded to grey. Damaged frames are logged, and leave a gap in the numbers.
+    """A video file, decoded to grey. Frames that are damaged, or cut off at its end, are logged and counted.
 
     Attributes:
         damaged: how many were passed over.
@@ -26,6 +26,7 @@ class FileSource:
 
     live = False
     stills = False
+    idle = False
 
     def __init__(self, path: Path) -> None:
         """Open the file.
@@ -46,6 +47,7 @@ class FileSource:
             raise SourceError(f"{path}: holds no video stream")
         stream = self._container.streams.video[0]
         stream.thread_type = "AUTO"
+        self._promised = stream.frames  # 0 where the file does not say
         self._began_ns = _creation_time_ns(self._container.metadata)
         self._frames = self._decode(stream)
 
@@ -90,6 +92,11 @@ class FileSource:
         return Frame(number, grabbed_ns, wall_ns, picture.to_ndarray(format="gray"), name=name)
 
     def _end(self) -> SourceError:
+        missing = self._promised - self._number
+        if missing > 0:
+            log.warning("passed over: %s breaks off: %d of %d frames are missing", self.uri, missing, self._promised)
+            self._number += missing
+            self.damaged += missing
         if self.damaged == self._number:
             return SourceError(f"{self.uri}: no frame could be decoded")
         return EndOfFeed(f"{self.uri}: all {self._number} frames were read, {self.damaged} of them damaged")

@@ -33,6 +33,7 @@ class LiveSource:
 
     live = True
     stills = False
+    idle = False
 
     def __init__(self, uri: str) -> None:
         """Nothing is open yet; what a subclass opens it leaves with `_held`, which `close` unwinds."""

@@ -50,6 +50,7 @@ class RecordingSource:
         self.live: bool = options.get("speed", False)
         folder = Path(place.removeprefix("//")).expanduser()
         self.damaged = 0
+        self.idle = False
         self._closed = threading.Event()
         self._frames = 0
         try:

@@ -84,6 +84,11 @@ class WatchSource:
             raise SourceError(f"{uri}: {error.strerror}; give a folder that the daemon may read") from error
         self._seen = SeenFiles.of(path, files)
 
+    @property
+    def idle(self) -> bool:
+        """Whether the folder can be looked into; that nothing is saved there is no fault."""
+        return self._reachable
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.uri!r})"
 

@@ -19,6 +19,9 @@ BAND = 0.25
 SURE = 2.0
 """Least ratio of the highest peak to the next for which a shift is believed. `docs/tracking.md` says how it was set."""
 
+LEAST_PX = 8
+"""Shorter side of the smallest copy that is compared: a picture of a few lines says nothing of where it is."""
+
 PEAK_PX = 3
 """The next peak is looked for further away than this from the highest, pixels of the copy."""
 
@@ -58,10 +61,10 @@ class ShiftMeter:
         self._weight = self._window
 
     def measure(self, frame: Frame) -> Shift | None:
-        """Shift of `frame` against the kept one; None if there is none, or it was of another size."""
+        """Shift of `frame` against the kept one; None if there is none, or of another size, or too thin."""
         self._latest = spectrum = self._spectrum(frame)
         kept = self._kept
-        if kept is None or kept.shape != spectrum.shape:
+        if kept is None or spectrum is None or kept.shape != spectrum.shape:
             return None
         cross = spectrum * kept.conj()
         cross *= self._weight / np.maximum(np.abs(cross), 1e-9)
@@ -76,10 +79,12 @@ class ShiftMeter:
         """Nothing to compare with, as after a change of the magnification."""
         self._kept = None
 
-    def _spectrum(self, frame: Frame) -> Spectrum:
-        """(h, w // 2 + 1) complex64, spectrum of the small copy of what `frame` shows of the specimen."""
+    def _spectrum(self, frame: Frame) -> Spectrum | None:
+        """(h, w // 2 + 1) complex64, spectrum of the small copy of what `frame` shows; None where it is too thin."""
         x1, y1, x2, y2 = frame.field or (0, 0, *frame.image.shape[::-1])
         shrink = -(-max(x2 - x1, y2 - y1) // SMALL_PX)  # a whole number: resizing is quick, and pixels are pixels
+        if min(x2 - x1, y2 - y1) // shrink < LEAST_PX:
+            return None
         small = (_smooth((x2 - x1) // shrink), _smooth((y2 - y1) // shrink))
         if self._window.shape != small[::-1]:
             self._window = np.asarray(cv2.createHanningWindow(small, cv2.CV_32F), np.float32)
