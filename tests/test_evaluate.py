@@ -64,13 +64,25 @@ def test_nothing_found_is_zero_not_nan() -> None:
     assert evaluate([judged(Detections.empty())], oracle_bundle()).map50 == 0
 
 
-def test_thresholds_are_where_f1_is_best() -> None:
+def test_thresholds_are_the_lowest_at_which_f1_is_as_good_as_the_best() -> None:
     boxes = np.concatenate([TRUTH.xyxy[:2], np.float32([[80, 80, 90, 90]])])
     found = Detections(boxes, np.float32([0.9, 0.6, 0.4]), np.uint16([0, 0, 0]))
     assert best_thresholds([judged(found)], ("cube", "quasi_sphere")) == {
         "cube": pytest.approx(0.6),
         "quasi_sphere": 0.25,
     }
+
+
+def test_among_scores_that_are_as_good_the_lowest_is_the_threshold() -> None:
+    n = 200
+    place = np.stack([np.arange(n) % 20 * 30, np.arange(n) // 20 * 30], axis=1).astype(np.float32)
+    truth = Detections(np.hstack([place, place + 10]))
+    # The last two true ones come with two false ones: F1 falls from 0.9950 to 0.9901.
+    score = np.concatenate([np.linspace(0.9, 0.6, n - 2), [0.5, 0.5]]).astype(np.float32)
+    false = Detections(np.float32([[700, 0, 710, 10], [700, 30, 710, 40], [700, 60, 710, 70]]), np.float32([0.55] * 3))
+    seen = Judged("a", truth, Detections.concatenate([Detections(truth.xyxy, score), false]), (800, 400))
+    (chosen, _) = best_thresholds([seen], ("cube", "quasi_sphere")).values()
+    assert chosen == pytest.approx(0.5)
 
 
 def test_difficult_labels_are_neither_rewarded_nor_blamed() -> None:

@@ -73,6 +73,7 @@ TABLE_3 = {"m1": V3, "m2": V4, "m3": V3, "m4": V4}
 
 RECIPES = {
     "default": Recipe(),
+    "tune": Recipe(epochs=3, learning_rate=0.001),
     "smoke": Recipe(input_size_px=96, epochs=1, batch=4, mosaic=0.0),
     "nanotally-n": Recipe(),
     "yolo11n": Recipe(architecture="yolo11n"),
@@ -80,7 +81,8 @@ RECIPES = {
     **TABLE_3,
     **{f"{name}-corrected": corrected(recipe) for name, recipe in TABLE_3.items()},
 }
-"""By name. `smoke` only shows that training works here: one short epoch."""
+"""By name. `tune` goes on from a network that learnt from synthetic pictures alone. `smoke` only shows that training works
+here: one short epoch."""
 
 
 def passes_between(epochs: int) -> int:
