@@ -49,15 +49,18 @@ class Source(Protocol):
         uri: what it was opened with.
         live: True if frames pass by and the newest wins; False if every frame waits to be read.
         stills: True if every frame is a picture of its own; False if it can be compared with the one before.
-        idle: True while silence is no fault, as of a folder into which nothing is being saved.
         damaged: how many frames could not be read and were passed over.
     """
 
     uri: str
     live: bool
     stills: bool
-    idle: bool
     damaged: int
+
+    @property
+    def idle(self) -> bool:
+        """True while silence is no fault, as of a folder into which nothing is being saved."""
+        ...
 
     def read(self, timeout_s: float) -> Frame | None:
         """The next frame, or None if there was none within `timeout_s`.

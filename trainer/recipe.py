@@ -81,8 +81,8 @@ RECIPES = {
     **TABLE_3,
     **{f"{name}-corrected": corrected(recipe) for name, recipe in TABLE_3.items()},
 }
-"""By name. `tune` goes on from a network that learnt from synthetic pictures alone. `smoke` only shows that training works
-here: one short epoch."""
+"""By name. `tune` goes on from a network that learnt from synthetic pictures alone. `smoke` only shows that training
+works here: one short epoch."""
 
 
 def passes_between(epochs: int) -> int:

@@ -11,8 +11,8 @@ import typer
 from nanotally.cli import app
 from nanotally.cli.export import told
 
-RECIPE = """default; tune, to go on --from a base; smoke, to see whether training works here; nanotally-n, yolo11n, yolo26n;
-m1 to m4, the paper's; m1-corrected to m4-corrected."""
+RECIPE = """default; tune, to go on --from a base; smoke, to see whether training works here; nanotally-n, yolo11n,
+yolo26n; m1 to m4, the paper's; m1-corrected to m4-corrected."""
 
 
 @app.command()

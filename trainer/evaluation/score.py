@@ -211,8 +211,8 @@ def _count_errors(shown: list[Judged]) -> CountErrors:
 def best_thresholds(judged: list[Judged], classes: Sequence[str]) -> dict[str, float]:
     """For each class the lowest score whose F1 on `judged` is within `FLAT` of the highest.
 
-    For validation data, never for the data of a report. Validation sets are small, so a score above that one is no better
-    as far as anybody knows; and on pictures that differ more from what was trained on, all scores are lower.
+    For validation data, never for the data of a report. Validation sets are small, so a score above that one is no
+    better as far as anybody knows; and on pictures that differ more from what was trained on, all scores are lower.
     """
     every = ledger(judged, len(classes))
     chosen = {}
