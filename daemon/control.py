@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +13,7 @@ import msgspec
 import zmq
 
 from nanotally.daemon.gate import OPEN_GATE, Gate
-from nanotally.daemon.publish import bind
-from nanotally.daemon.refusals import Refusals
-from nanotally.errors import ConfigError
+from nanotally.daemon.router import LOOK_UP_MS, RouterThread
 from nanotally.wire.control import encode_answer
 
 log = logging.getLogger(__name__)
@@ -32,11 +29,6 @@ MOST_KNOWN = 256
 
 WAITING_ANSWERS = 256
 """Answers kept for somebody who asks and does not read; the rest is lost to him."""
-
-LOOK_UP_MS = 100
-"""How soon a stop is heard."""
-
-JOIN_S = 0.3
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -72,13 +64,11 @@ class Known:
     answer: bytes | None = None
 
 
-class ControlServer(threading.Thread):
-    """Takes requests, one after the other, and hands them to the main loop. The socket belongs to the thread.
+class ControlServer(RouterThread):
+    """Takes requests, one after the other, and hands them to the main loop.
 
     Attributes:
-        endpoint: that was bound, with the port that the system chose where it was asked to.
         settings_sha256: by source; goes with every answer. Set by the main loop.
-        refusals: requests that were not passed on to it.
     """
 
     def __init__(self, endpoint: str, *, ring: Callable[[], None], gate: Gate = OPEN_GATE) -> None:
@@ -92,26 +82,13 @@ class ControlServer(threading.Thread):
         Raises:
             ConfigError: if it cannot be bound.
         """
-        super().__init__(name="control", daemon=True)
+        super().__init__("control", endpoint, longest=LONGEST_REQUEST, waiting=WAITING_ANSWERS, gate=gate)
         self._ring = ring
-        self._stopping = threading.Event()
         self._known: dict[str, Known] = {}
         self._waiting: deque[Known] = deque()
         self._answered: deque[Known] = deque()
         self._answers = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.settings_sha256: Mapping[str, str] = {}
-        self.refusals = Refusals("control")
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.ROUTER)
-        self._socket.linger = 0
-        self._socket.sndhwm = WAITING_ANSWERS
-        self._socket.maxmsgsize = LONGEST_REQUEST
-        self._unguard = gate.guard(self._socket)
-        try:
-            self.endpoint = bind(self._socket, endpoint, key="control.endpoint")
-        except ConfigError:
-            self.close()
-            raise
 
     def run(self) -> None:
         """Take requests and give answers until `close`."""
@@ -181,17 +158,6 @@ class ControlServer(threading.Thread):
         self.refusals.add(fault)
         refusal = encode_answer(request_id, error=fault, settings_sha256=self.settings_sha256)
         self._socket.send_multipart([*envelope, refusal])
-
-    def close(self) -> None:
-        """End the thread and give the endpoint back."""
-        self._stopping.set()
-        if self.ident is None:
-            self._socket.close()
-        else:
-            self.join(JOIN_S)
-        if not self.is_alive():
-            self._unguard()
-            self._context.term()
 
 
 def _who(part: zmq.Frame) -> str | None:

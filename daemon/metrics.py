@@ -51,7 +51,20 @@ class Metrics(Collector):
         self._feeds, self._publisher, self._journal, self._setup = feeds, publisher, journal, setup
         self._refusals = refusals
         self._last: dict[str, DetectionsMessage] = {}
-        self.registry = registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
+        self._make_counters(self.registry)
+        self._make_times(self.registry)
+        for feed in feeds:
+            for counter in (self._processed, self._truncated, self._unsafe, self._age):
+                counter.labels(feed.name)
+            for name in setup.classes:
+                self._particles.labels(feed.name, name)
+            for state in NOT_LIVE:
+                self._not_live.labels(feed.name, state)
+        ProcessCollector(registry=self.registry)
+        self.registry.register(self)
+
+    def _make_counters(self, registry: CollectorRegistry) -> None:
         self._processed = Counter(
             "nanotally_frames_processed", "Frames that were looked at.", ["source"], registry=registry
         )
@@ -79,6 +92,8 @@ class Metrics(Collector):
             ["source"],
             registry=registry,
         )
+
+    def _make_times(self, registry: CollectorRegistry) -> None:
         self._last_frame = Gauge(
             "nanotally_last_frame_timestamp_seconds",
             "Wall clock when the last frame was published.",
@@ -99,15 +114,6 @@ class Metrics(Collector):
             buckets=BUCKETS_S,
             registry=registry,
         )
-        for feed in feeds:
-            for counter in (self._processed, self._truncated, self._unsafe, self._age):
-                counter.labels(feed.name)
-            for name in setup.classes:
-                self._particles.labels(feed.name, name)
-            for state in NOT_LIVE:
-                self._not_live.labels(feed.name, state)
-        ProcessCollector(registry=registry)
-        registry.register(self)
 
     def adopt(self, setup: Setup) -> None:
         """Go on with another model, or with other settings of it."""

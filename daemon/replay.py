@@ -1,18 +1,14 @@
-"""Replay: a thread that answers what the journal holds. It owns a ROUTER socket; the main loop never waits for it."""
+"""Replay: a thread that answers what the journal holds."""
 
 from __future__ import annotations
 
 import logging
-import threading
 
 import msgspec
-import zmq
 
 from nanotally.daemon.gate import OPEN_GATE, Gate
 from nanotally.daemon.journal import Journal
-from nanotally.daemon.publish import bind
-from nanotally.daemon.refusals import Refusals
-from nanotally.errors import ConfigError
+from nanotally.daemon.router import LOOK_UP_MS, RouterThread
 from nanotally.wire.replay import MOST_RECORDS, PageFacts, encode_fault, encode_page
 
 log = logging.getLogger(__name__)
@@ -25,11 +21,6 @@ LONGEST_QUESTION = 4096
 
 WAITING_ANSWERS = 2
 """Answers kept for somebody who asks and does not read; the rest is lost to him."""
-
-LOOK_UP_MS = 100
-"""How soon a stop is heard."""
-
-JOIN_S = 0.3
 
 
 class Question(msgspec.Struct):
@@ -46,13 +37,8 @@ class Question(msgspec.Struct):
     limit: int = MOST_RECORDS
 
 
-class ReplayServer(threading.Thread):
-    """Answers one question after the other.
-
-    Attributes:
-        endpoint: that was bound, with the port that the system chose where it was asked to.
-        refusals: questions that made no sense.
-    """
+class ReplayServer(RouterThread):
+    """Answers one question after the other."""
 
     def __init__(self, endpoint: str, journal: Journal, *, instance: str, gate: Gate = OPEN_GATE) -> None:
         """Bind `endpoint` behind a gate; from `start` on the socket belongs to the thread.
@@ -60,21 +46,8 @@ class ReplayServer(threading.Thread):
         Raises:
             ConfigError: if it cannot be bound.
         """
-        super().__init__(name="replay", daemon=True)
+        super().__init__("replay", endpoint, longest=LONGEST_QUESTION, waiting=WAITING_ANSWERS, gate=gate)
         self._journal, self._instance = journal, instance
-        self.refusals = Refusals("replay")
-        self._stopping = threading.Event()
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.ROUTER)
-        self._socket.linger = 0
-        self._socket.sndhwm = WAITING_ANSWERS
-        self._socket.maxmsgsize = LONGEST_QUESTION
-        self._unguard = gate.guard(self._socket)
-        try:
-            self.endpoint = bind(self._socket, endpoint, key="replay.endpoint")
-        except ConfigError:
-            self.close()
-            raise
 
     def run(self) -> None:
         """Answer until `close`."""
@@ -115,14 +88,3 @@ class ReplayServer(threading.Thread):
     def _refuse(self, fault: str) -> list[bytes]:
         self.refusals.add(fault)
         return encode_fault(fault)
-
-    def close(self) -> None:
-        """End the thread and give the endpoint back."""
-        self._stopping.set()
-        if self.ident is None:
-            self._socket.close()
-        else:
-            self.join(JOIN_S)
-        if not self.is_alive():  # else a disk hangs, and the process must still be able to end
-            self._unguard()
-            self._context.term()

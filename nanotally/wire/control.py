@@ -5,14 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import zmq
-
 from nanotally.errors import WireError
-from nanotally.wire.curve import ClientKeys, secure_client
+from nanotally.wire.curve import ClientKeys
+from nanotally.wire.dealer import Dealer
 from nanotally.wire.header import from_json, to_json
 from nanotally.wire.messages import SCHEMA
 
@@ -70,33 +68,12 @@ def decode_answer(raw: bytes) -> Answer:
     return Answer(ok, settings)
 
 
-class ControlClient:
+class ControlClient(Dealer):
     """Asks a daemon to do something. Used by one thread."""
 
     def __init__(self, endpoint: str = CONTROL_ENDPOINT, *, keys: ClientKeys | None = None) -> None:
-        """Connect; the daemon need not be there yet.
-
-        Args:
-            endpoint: of the daemon.
-            keys: where the daemon wants some.
-
-        Raises:
-            zmq.ZMQError: if `endpoint` is not one.
-        """
-        self.endpoint = endpoint
-        self._keys = keys
-        self._context = zmq.Context()
-        self._connect()
-
-    def _connect(self) -> None:
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.linger = 0
-        try:
-            secure_client(self._socket, self._keys)
-            self._socket.connect(self.endpoint)
-        except zmq.ZMQError:
-            self.close()
-            raise
+        """Connect, see `Dealer`."""
+        super().__init__(endpoint, keys=keys)
 
     def ask(self, verb: str, args: Mapping[str, Any] | None = None, *, timeout_s: float) -> Answer:
         """What the daemon answers; it carries a request out once, however often it has to be sent.
@@ -113,13 +90,11 @@ class ControlClient:
         request_id = secrets.token_hex(16)
         request = encode_request(request_id, verb, args or {})
         while (now_s := time.monotonic()) < deadline_s:
-            with suppress(zmq.Again):  # a socket that was refused would wait for ever
-                self._socket.send(request, zmq.NOBLOCK)
+            self._send(request)
             answer = self._receive(request_id, min(deadline_s, now_s + ASK_AGAIN_S))
             if answer is not None:
                 return answer
-            self._socket.close()  # what it still has to send must not pile up
-            self._connect()
+            self._reconnect()
         raise WireError(
             f"control: no answer from {self.endpoint} within {timeout_s:g} s; "
             "does the daemon run, and is this its control.endpoint?"
@@ -132,11 +107,6 @@ class ControlClient:
             if from_json(raw).get("id") in (request_id, None):
                 return decode_answer(raw)
         return None
-
-    def close(self) -> None:
-        """Disconnect. May be called twice."""
-        self._socket.close()
-        self._context.term()
 
     def __enter__(self) -> ControlClient:
         return self

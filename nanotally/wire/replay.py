@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-
-import zmq
 
 from nanotally.errors import WireError
 from nanotally.wire.codec import decode
-from nanotally.wire.curve import ClientKeys, secure_client
+from nanotally.wire.curve import ClientKeys
+from nanotally.wire.dealer import Dealer
 from nanotally.wire.header import dump, from_json, load, to_json
 from nanotally.wire.messages import SCHEMA, DetectionsMessage
 
@@ -92,33 +90,12 @@ def seen_from(endpoint: str, told: str) -> str:
     return told.replace("//0.0.0.0:", f"//{host}:").replace("//[::]:", f"//{host}:")
 
 
-class ReplayClient:
+class ReplayClient(Dealer):
     """Asks a daemon for what its journal holds. Used by one thread."""
 
     def __init__(self, endpoint: str = REPLAY_ENDPOINT, *, keys: ClientKeys | None = None) -> None:
-        """Connect; the daemon need not be there yet.
-
-        Args:
-            endpoint: of the daemon.
-            keys: where the daemon wants some.
-
-        Raises:
-            zmq.ZMQError: if `endpoint` is not one.
-        """
-        self.endpoint = endpoint
-        self._keys = keys
-        self._context = zmq.Context()
-        self._connect()
-
-    def _connect(self) -> None:
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.linger = 0
-        try:
-            secure_client(self._socket, self._keys)
-            self._socket.connect(self.endpoint)
-        except zmq.ZMQError:
-            self.close()
-            raise
+        """Connect, see `Dealer`."""
+        super().__init__(endpoint, keys=keys)
 
     def ask(self, source: str, *, after_offset: int | None, limit: int = MOST_RECORDS, timeout_s: float) -> Page | None:
         """The next page, or None if no answer came within `timeout_s`.
@@ -133,15 +110,8 @@ class ReplayClient:
             WireError: if the daemon refused, or its answer breaks the wire format.
         """
         question = {"schema": SCHEMA, "source": source, "after_offset": after_offset, "limit": limit}
-        with suppress(zmq.Again):  # a socket that was refused would wait for ever
-            self._socket.send(to_json(question), zmq.NOBLOCK)
+        self._send(to_json(question))
         if self._socket.poll(round(1000 * timeout_s)):
             return decode_page(self._socket.recv_multipart())
-        self._socket.close()  # a late answer must not be taken for the answer to the next question
-        self._connect()
+        self._reconnect()
         return None
-
-    def close(self) -> None:
-        """Disconnect. May be called twice."""
-        self._socket.close()
-        self._context.term()
