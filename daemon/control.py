@@ -99,12 +99,11 @@ class ControlServer(RouterThread):
             ready = dict(poller.poll(LOOK_UP_MS))
             if self._answers in ready:
                 os.eventfd_read(self._answers)
-            self._give_answers()
             if self._socket in ready:
                 # A REQ socket puts an empty part before its request, a DEALER none: both get back what they sent.
                 *envelope, request = self._socket.recv_multipart(copy=False)
                 self._receive([part.bytes for part in envelope], request.bytes, _who(request))
-        self._give_answers()
+            self._give_answers()
         self._socket.close()
 
     def take(self) -> Known | None:

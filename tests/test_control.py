@@ -89,9 +89,9 @@ def test_both_kinds_of_sockets_are_answered(loop: Loop, kind: int) -> None:
 def test_an_answer_that_was_lost_is_given_again_and_nothing_is_done_twice(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "ASK_AGAIN_S", 0.1)
+    monkeypatch.setattr(client_module, "ASK_AGAIN_S", 0.2)
     loop.busy.set()
-    threading.Timer(0.5, loop.busy.clear).start()  # the client asks again and again meanwhile
+    threading.Timer(1.0, loop.busy.clear).start()  # the client asks again and again meanwhile
     with ControlClient(loop.server.endpoint) as client:
         assert client.ask("set", {"x": 1}, timeout_s=WAIT_S).ok == {"number": 1}
         assert client.ask("get", timeout_s=WAIT_S).ok == {"number": 2}
