@@ -1,14 +1,15 @@
-"""What fewer bits gain and lose: `python benchmarks/precision.py SET [BUNDLE]`, on labelled pictures and this machine.
+"""What fewer bits gain and lose: `python benchmarks/precision.py SET... --calibrate SET`, on this machine.
 
-SET is for validation, not for the figures of a report: INT8 is calibrated on it. The table is for the model card.
+The table is for the model card. INT8 is calibrated on labelled pictures that are not judged.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -19,17 +20,20 @@ from nanotally.trainer.export import written
 from nanotally.trainer.precision.figures import faults, figures_of, race
 
 
-def main() -> None:
+def main(
+    sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="Labelled sets to judge on, together.")],
+    calibrate: Annotated[Path, typer.Option(help="Labelled set that INT8 is calibrated on.")],
+    model: Annotated[str | None, typer.Option(help="Bundle in FP32; left out: the default.")] = None,
+) -> None:
     """Print the table."""
-    folder = Path(sys.argv[1])
-    whole = load_bundle(sys.argv[2] if len(sys.argv) > 2 else None)
-    questions = list(pictures_of(read_dataset(folder)))
+    whole = load_bundle(model)
+    questions = [question for folder in sets for question in pictures_of(read_dataset(folder))]
     with TemporaryDirectory() as scratch:
         bundles = [whole]
         for precision in ("fp16", "int8"):
             place = Path(scratch) / precision
             place.mkdir()
-            bundles.append(written(whole, place, precision, folder))
+            bundles.append(written(whole, place, precision, calibrate))
         times = race(bundles)
         rows = [figures_of(b, judge(b, questions), ms) for b, ms in zip(bundles, times, strict=True)]
     first = rows[0]
@@ -50,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

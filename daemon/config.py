@@ -63,7 +63,7 @@ class ModelConfig:
     """The network.
 
     Attributes:
-        bundle: folder of the model bundle; "": the one that ships with nanotally.
+        bundle: folder of the model bundle, or name of one that ships with nanotally; "": `default`.
         engine: what runs it: `auto` or `openvino`.
     """
 

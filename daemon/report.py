@@ -66,7 +66,7 @@ class Setup:
             classes=manifest.classes,
             thresholds=detector.thresholds,
             scale=settings.scale,
-            tile=manifest.input_size_px,
+            tile=detector.tile_px,
             overlap=detector.overlap_px,
             settings_sha256=_sha256_of(decisive),
         )

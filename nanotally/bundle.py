@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -13,7 +13,8 @@ from nanotally.errors import BundleError
 SCHEMA = 1
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
-DEFAULT_BUNDLE = Path(__file__).parent / "models" / "default"
+SHIPPED = {name: Path(__file__).parent / "models" / name for name in ("default", "default-int8")}
+"""The bundles that come with the package, by the name that is used for them in place of a folder."""
 """The bundle that ships with the package."""
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -26,7 +27,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         name: short name, published on the wire.
         sha256: of `model.onnx`, lower-case hexadecimal.
         classes: class names in the order of the network's outputs.
-        input_size_px: side of the square grey input.
+        input_size_px: side of the square grey input, or where there is a `stride`, of the squares it was trained on.
+        stride: the network takes any height and width that are multiples of this, pixels; None: only its square.
         head: how the raw output is laid out. `ultralytics`: (batch, 4 + classes, anchors), rows cx cy w h in
             input pixels, then class probabilities.
         thresholds: score a class must reach to be published, chosen on validation data.
@@ -43,6 +45,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     classes: tuple[str, ...]
     input_size_px: int
+    stride: Annotated[int, msgspec.Meta(ge=1)] | None = None
     head: Literal["ultralytics"] = "ultralytics"
     thresholds: dict[str, float]
     nms_iou: float = 0.5
@@ -74,14 +77,15 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def load_bundle(path: Path | str | None = None) -> Bundle:
-    """Read and check a bundle. None: the one that ships with the package.
+def load_bundle(which: Path | str | None = None) -> Bundle:
+    """Read and check the bundle in a folder, or one of `SHIPPED`; None is `default`.
 
     Raises:
         BundleError: if a file is missing, the manifest cannot be read or is of another schema, or the network
             is not the one the manifest was written for.
     """
-    folder = DEFAULT_BUNDLE if path is None else Path(path)
+    named = "default" if which is None else which
+    folder = SHIPPED.get(str(named), Path(named))
     for name in (MANIFEST, MODEL):
         if not (folder / name).is_file():
             raise BundleError(f"{folder}: no {name} here; a model bundle is a folder with {MANIFEST} and {MODEL}")

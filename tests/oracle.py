@@ -15,9 +15,9 @@ SIDE = 160
 ANCHORS = 4000
 
 
-def oracle_bundle(side: int = SIDE, max_detections: int = 10_000) -> Bundle:
+def oracle_bundle(side: int = SIDE, max_detections: int = 10_000, stride: int | None = None) -> Bundle:
     manifest = Manifest(
-        schema=1, name="oracle", sha256="0" * 64, classes=CLASSES, input_size_px=side,
+        schema=1, name="oracle", sha256="0" * 64, classes=CLASSES, input_size_px=side, stride=stride,
         thresholds={"cube": 0.5, "quasi_sphere": 0.5}, max_detections=max_detections,
     )  # fmt: skip
     return Bundle(Path("oracle"), manifest)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nanotally.bundle import DEFAULT_BUNDLE, MANIFEST, MODEL, Manifest, load_bundle, save_manifest, sha256
+from nanotally.bundle import MANIFEST, MODEL, SHIPPED, Manifest, load_bundle, save_manifest, sha256
 from nanotally.errors import BundleError
 
 
@@ -110,9 +110,12 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         load_bundle(tmp_path / "nowhere")
 
 
-def test_the_default_bundle_is_whole_and_small_enough() -> None:
-    bundle = load_bundle()
-    assert bundle.path == DEFAULT_BUNDLE
+@pytest.mark.parametrize(("name", "precision"), [("default", "fp32"), ("default-int8", "int8")])
+def test_the_bundles_that_ship_are_whole_and_small_enough(name: str, precision: str) -> None:
+    bundle = load_bundle(name)
+    assert bundle.path == SHIPPED[name]
+    assert bundle.manifest.precision == precision
+    assert bundle.manifest.thresholds == load_bundle().manifest.thresholds
     assert bundle.manifest.classes == ("cube", "quasi_sphere")
     assert bundle.manifest.licence == "AGPL-3.0-or-later"
     assert bundle.manifest.trained_on

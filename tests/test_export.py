@@ -90,7 +90,9 @@ def test_the_bundle_answers_what_the_network_answers(
 
     network = random_checkpoint(tmp_path / "best.pt", architecture)
     bundle = export(tmp_path / "best.pt", tmp_path / "bundle", name="random", side_px=SIDE, trained_on="nothing")
-    (level,) = plan_levels(height=dense.shape[0], width=dense.shape[1], side=SIDE, overlap=0, scale=1, most=1)
+    (level,) = plan_levels(
+        height=dense.shape[0], width=dense.shape[1], input_size=SIDE, stride=None, overlap=0, scale=1, most=1
+    )
     tiles = np.empty((len(level.corners), 1, SIDE, SIDE), np.float32)
     cut_tiles(dense, level, tiles)
     tiles = tiles[::7]
@@ -101,6 +103,31 @@ def test_the_bundle_answers_what_the_network_answers(
     assert np.ptp(wanted[:, 4:]) > 0.1, "the network must see something"
     np.testing.assert_allclose(found[:, :4], wanted[:, :4], rtol=1e-4, atol=0.5)  # pixels, of boxes up to 3,000
     np.testing.assert_allclose(found[:, 4:], wanted[:, 4:], atol=2e-3)
+
+
+def test_a_network_without_attention_takes_any_size(tmp_path: Path, dense: NDArray[np.uint8]) -> None:
+    import torch
+
+    network = random_checkpoint(tmp_path / "best.pt", "nanotally-n")
+    bundle = export(tmp_path / "best.pt", tmp_path / "bundle", name="random", side_px=SIDE, trained_on="nothing")
+    half = convert(bundle, tmp_path / "half", precision="fp16").bundle
+    assert bundle.manifest.stride == half.manifest.stride == 32
+    engine, half_engine = (load_engine("openvino", one) for one in (bundle, half))
+    for height, width in ((SIDE, SIDE), (160, 96), (224, 320)):
+        pictures = np.stack([dense[None, :height, :width], dense[None, -height:, -width:]]).astype(np.float32) / 255
+        with torch.no_grad():
+            wanted = network(torch.from_numpy(pictures))[0].numpy()
+        found, found_half = engine.infer(pictures), half_engine.infer(pictures)
+        assert found.shape == found_half.shape == wanted.shape
+        np.testing.assert_allclose(found[:, :4], wanted[:, :4], rtol=1e-4, atol=0.5)
+        np.testing.assert_allclose(found[:, 4:], wanted[:, 4:], atol=2e-3)
+        assert np.quantile(np.abs(found_half[:, :4] - wanted[:, :4]), 0.9) < 2  # of a network that never learnt
+
+
+def test_a_network_with_attention_keeps_the_size_of_its_training(tmp_path: Path) -> None:
+    random_checkpoint(tmp_path / "best.pt", "yolo26n")
+    bundle = export(tmp_path / "best.pt", tmp_path / "bundle", name="random", side_px=SIDE, trained_on="nothing")
+    assert bundle.manifest.stride is None
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +290,7 @@ def test_what_cannot_be_done_is_said_in_one_line(tmp_path: Path, words: tuple[st
 def test_the_verb_makes_a_smaller_bundle_of_the_default_one_and_none_of_a_smaller_one(tmp_path: Path) -> None:
     done = nanotally("export", "default", "--out", tmp_path / "half", "--precision", "fp16")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{tmp_path / 'half'}: nanotally-n, fp16, 1.8 MB, thresholds: cube ")
+    assert done.stdout.startswith(f"{tmp_path / 'half'}: nanotally-n, fp16, 1.7 MB, thresholds: cube ")
     assert done.stderr == ""
     with pytest.raises(BundleError, match="is in fp16; int8 is made of the same network in fp32"):
         convert(load_bundle(tmp_path / "half"), tmp_path / "bytes", precision="int8")

@@ -190,7 +190,11 @@ def test_archive_and_wheel_hold_every_program(tmp_path: Path) -> None:
         packed = set(files.namelist())
     wanted = {str(path.relative_to(ROOT)) for path in (ROOT / "nanotally").glob("*/**/*.py")}
     wanted |= {f"nanotally/{path.relative_to(ROOT)}" for name in PROGRAMS for path in (ROOT / name).rglob("*.py")}
-    wanted |= {"nanotally/models/default/model.onnx", "nanotally/trainer/architectures/nanotally-n.yaml"}
+    wanted |= {
+        "nanotally/models/default/model.onnx",
+        "nanotally/models/default-int8/model.onnx",
+        "nanotally/trainer/architectures/nanotally-n.yaml",
+    }
     wanted |= {"nanotally/generator/recipes/sem.toml"}
     assert wanted - archived == set()
     assert wanted - packed == set()

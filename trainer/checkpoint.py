@@ -14,12 +14,13 @@ OPSET = 17
 """The newest that TensorRT 8.5 reads."""
 
 
-def write_onnx(checkpoint: Path, onnx: Path, *, side_px: int) -> None:
-    """Write the network of an ultralytics checkpoint as ONNX, in FP32, for any batch.
+def write_onnx(checkpoint: Path, onnx: Path, *, side_px: int) -> int | None:
+    """Write the network of an ultralytics checkpoint as ONNX, in FP32, for any batch and size; answers its stride.
 
-    Input `images` (batch, 1, side, side) float32, 0 to 1; output `output0` (batch, 4 + classes, anchors) float32. No
+    Input `images` (batch, 1, height, width) float32, 0 to 1; output `output0` (batch, 4 + classes, anchors) float32. No
     suppression inside, and of a network with two heads the one that has an answer at every anchor: whatever chooses
-    inside a network has a cap.
+    inside a network has a cap. A network with attention answers None: it weighs every place against every other, so a
+    larger picture is another question than it was trained on, and it is written for `side_px` only.
 
     Raises:
         BundleError: if the network is not one for grey pictures and our classes, or answers something else.
@@ -35,14 +36,18 @@ def write_onnx(checkpoint: Path, onnx: Path, *, side_px: int) -> None:
         import torch
         from ultralytics import YOLO
         from ultralytics.nn.modules import Detect
+        from ultralytics.nn.modules.block import AAttn, Attention
 
         from nanotally.trainer.train import read_checkpoint
     except ImportError as error:
         raise NanotallyError(f"this needs the train extra ({error}): pip install 'nanotally[train]'") from error
     read_checkpoint(checkpoint)
     network = YOLO(checkpoint).model.float().eval()
+    attends = any(isinstance(part, Attention | AAttn) for part in network.modules())
+    sizes, anchors = ({}, {}) if attends else ({2: "height", 3: "width"}, {2: "anchors"})
     for part in network.modules():
         if isinstance(part, Detect):
+            part.dynamic = not attends
             part.export, part.format = True, "onnx"
             if part.end2end:
                 part.end2end = False
@@ -54,8 +59,9 @@ def write_onnx(checkpoint: Path, onnx: Path, *, side_px: int) -> None:
         _check_output(network(example), checkpoint)
         torch.onnx.export(
             network, (example,), str(onnx), input_names=["images"], output_names=["output0"], opset_version=OPSET,
-            dynamic_axes={"images": {0: "batch"}, "output0": {0: "batch"}}, dynamo=False,
+            dynamic_axes={"images": {0: "batch", **sizes}, "output0": {0: "batch", **anchors}}, dynamo=False,
         )  # fmt: skip
+    return None if attends else int(max(network.stride))
 
 
 def _check_input(network: Any, checkpoint: Path) -> None:

@@ -51,7 +51,7 @@ def export(
         checkpoint: written by `train`.
         folder: the bundle; files of an older one are replaced.
         name: published on the wire.
-        side_px: side of the network's input.
+        side_px: side of the squares that the network was trained on.
         trained_on: what the network saw, in one line.
         validation: labelled set on which the thresholds are chosen; None: they are `UNTUNED`.
 
@@ -62,13 +62,14 @@ def export(
     """
     with TemporaryDirectory() as scratch:
         path = Path(scratch)
-        write_onnx(checkpoint, path / MODEL, side_px=side_px)
+        stride = write_onnx(checkpoint, path / MODEL, side_px=side_px)
         manifest = Manifest(
             schema=SCHEMA,
             name=name,
             sha256=sha256(path / MODEL),
             classes=CLASSES,
             input_size_px=side_px,
+            stride=stride,
             thresholds=dict.fromkeys(CLASSES, UNTUNED),
             trained_on=trained_on,
         )

@@ -74,25 +74,26 @@ class Result:
 
 
 class Lent:
-    """An engine that outlives the daemons it is lent to, and remembers the last batch."""
+    """An engine that outlives the daemons it is lent to, and remembers the last batch of each size."""
 
     def __init__(self, engine: Engine) -> None:
         self.name, self.precision, self.description = engine.name, engine.precision, engine.description
         self._engine = engine
-        self._batch: NDArray[np.float32]
+        self._batches: dict[tuple[int, ...], NDArray[np.float32]] = {}
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """As the engine does."""
-        self._batch = batch
+        self._batches[batch.shape[2:]] = batch
         return self._engine.infer(batch)
 
     def again_ms(self, for_s: float) -> float:
-        """Median milliseconds of the last batch, again and again."""
+        """Median milliseconds of the last batch of each size together, again and again."""
         took: list[float] = []
         until_s = time.monotonic() + for_s
         while not took or time.monotonic() < until_s:
             begun = time.monotonic_ns()
-            self._engine.infer(self._batch)
+            for batch in self._batches.values():
+                self._engine.infer(batch)
             took.append((time.monotonic_ns() - begun) / 1e6)
         return float(np.median(took))
 

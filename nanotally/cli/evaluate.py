@@ -14,7 +14,7 @@ from nanotally.cli.progress import progress
 
 @app.command()
 def evaluate(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Bundle folders, or `default`.")],
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Bundle folders, `default` or `default-int8`.")],
     dataset: Annotated[Path, typer.Argument(help="Folder with images/, labels/ (YOLO) and classes.txt.")],
     *,
     engine: Annotated[str, typer.Option(help="auto or openvino.")] = "auto",
@@ -36,7 +36,7 @@ def evaluate(
     from nanotally.labels import read_dataset
     from nanotally.trainer import evaluate as trainer
 
-    bundles = [load_bundle(None if model == "default" else model) for model in models]
+    bundles = [load_bundle(model) for model in models]
     labelled = trainer.judgeable(read_dataset(dataset), modality=modality)
     trials = []
     for bundle in bundles:

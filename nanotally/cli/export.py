@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from nanotally.bundle import Bundle, Precision, load_bundle
+from nanotally.bundle import SHIPPED, Bundle, Precision, load_bundle
 from nanotally.cli import app
 from nanotally.errors import UsageError
 
@@ -43,8 +43,8 @@ def export(
     if calibrate is not None and precision != "int8":
         raise UsageError("--calibrate goes with --precision int8")
     with TemporaryDirectory() as scratch, Console(stderr=True).status(f"exporting {model} in {precision}"):
-        if model == "default" or Path(model).is_dir():
-            source = load_bundle(None if model == "default" else model)
+        if model in SHIPPED or Path(model).is_dir():
+            source = load_bundle(model)
         else:
             whole = Path(scratch) / "bundle"
             source = trainer.export(Path(model), whole, name=name, side_px=tile, trained_on=trained_on)

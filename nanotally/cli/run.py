@@ -21,7 +21,7 @@ def run(
         str | None, typer.Option(help="Feed: dir:FOLDER, file:VIDEO, sim:, or a plain path.", metavar="URI")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="Model bundle; the one that ships with nanotally if not given.")
+        Path | None, typer.Option(help="Model bundle, or `default-int8`; left out: the default.")
     ] = None,
     engine: Annotated[str | None, typer.Option(help="auto or openvino.", metavar="ENGINE")] = None,
     instance: Annotated[

@@ -10,20 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.bundle import Bundle
-from nanotally.detect.decode import Candidates, decode_ultralytics
+from nanotally.detect.batches import Cutter
+from nanotally.detect.decode import decode_ultralytics
 from nanotally.detect.engines import Engine
 from nanotally.detect.merge import suppress
-from nanotally.detect.tiles import Level, cut_tiles, plan_levels
+from nanotally.detect.tiles import Level, largest_tile, plan_levels
 from nanotally.detections import FLAG_BORDER, FLAG_SEAM, Detections
 from nanotally.errors import ConfigError
 
 Box = tuple[int, int, int, int]
+Seen = tuple[Level, NDArray[np.float32]]
+"""A level, and the raw output of its tiles."""
 TOUCH_PX = 8
 """A box that comes this near to the edge of its tile, in network pixels, is taken to be cut by it. Networks end the box
 of a cut particle some pixels short of the edge; tiles overlap by twice this more than they are asked to, so that no
 particle is taken to be cut everywhere."""
 FINER_SEES_PX = 20.0
 """Particles smaller than this in a coarse level, network pixels, are left to the finer one."""
+COARSER_SEES_PX = 100.0
+"""Particles larger than this in a fine level, network pixels, are left to the coarser one: the finer one has more false
+detections of this size, and is no better at true ones."""
 
 PLANS_KEPT = 64
 """Sizes of field whose tiles are remembered."""
@@ -38,8 +44,8 @@ class DetectSettings:
         thresholds: lowest score to keep by class; a class that is not in it has that of `score`.
         scale: network pixels per image pixel at the finest level.
         overlap_px: size in network pixels up to which every particle is whole in some tile of the finest level; None: a
-            quarter of a tile.
-        levels: how many scales, each half of the one before; None: until one tile holds the whole field.
+            quarter of `input_size_px`.
+        levels: how many scales, each half of the one before; None: until the field is not larger than `input_size_px`.
         max_detections: None: the bundle's own.
     """
 
@@ -74,6 +80,7 @@ class Detector:
     Attributes:
         bundle: the model.
         engine: what runs it.
+        tile_px: largest side of a tile, network pixels.
         settings: what was asked for.
         overlap_px: size in network pixels up to which every particle is whole in some tile of the finest level.
 
@@ -84,8 +91,8 @@ class Detector:
     def __init__(self, bundle: Bundle, engine: Engine, settings: DetectSettings | None = None) -> None:
         self.bundle = bundle
         self.engine = engine
-        self._side = bundle.manifest.input_size_px
-        self._batch = np.empty((0, 1, self._side, self._side), np.float32)
+        self.tile_px = largest_tile(bundle.manifest.input_size_px, bundle.manifest.stride)
+        self._cutter = Cutter()
         self.adopt(settings or DetectSettings())
 
     def adopt(self, settings: DetectSettings) -> None:
@@ -96,9 +103,9 @@ class Detector:
                 threshold is for a class that the model does not have.
         """
         manifest = self.bundle.manifest
-        _check(settings, self._side, manifest.classes)
+        _check(settings, self.tile_px, manifest.classes)
         self.settings = settings
-        self.overlap_px = self._side // 4 if settings.overlap_px is None else settings.overlap_px
+        self.overlap_px = manifest.input_size_px // 4 if settings.overlap_px is None else settings.overlap_px
         own = manifest.thresholds if settings.score is None else dict.fromkeys(manifest.classes, settings.score)
         chosen = {**own, **settings.thresholds}
         self._thresholds = np.array([chosen[name] for name in manifest.classes], np.float32)
@@ -123,44 +130,32 @@ class Detector:
         fields = [field or (0, 0, image.shape[1], image.shape[0]) for image, field in images]
         parts = [image[y1:y2, x1:x2] for (image, _), (x1, y1, x2, y2) in zip(images, fields, strict=True)]
         plans = [self._plan(part.shape) for part in parts]
-        batch = self._room_for(sum(len(level.corners) for levels in plans for level in levels))
-        first = 0
-        for part, levels in zip(parts, plans, strict=True):
-            for level in levels:
-                cut_tiles(part, level, batch[first : first + len(level.corners)])
-                first += len(level.corners)
+        batches = self._cutter.cut([(part, level) for part, plan in zip(parts, plans, strict=True) for level in plan])
         tiled = time.monotonic_ns()
-        raw = self.engine.infer(batch)
+        raw: dict[int, NDArray[np.float32]] = {}
+        for batch in batches:
+            raw |= batch.by_look(self.engine.infer(batch.tiles))
         inferred = time.monotonic_ns()
         shared_ms = {"tile": (tiled - started) / 1e6, "infer": (inferred - tiled) / 1e6}
         answers, first = [], 0
-        for part, levels, (x1, y1, _, _) in zip(parts, plans, fields, strict=True):
-            tiles = sum(len(level.corners) for level in levels)
-            answers.append(self._read(raw[first : first + tiles], levels, part.shape, (x1, y1), shared_ms))
-            first += tiles
+        for part, plan, (x1, y1, _, _) in zip(parts, plans, fields, strict=True):
+            seen = [(level, raw[first + rank]) for rank, level in enumerate(plan)]
+            answers.append(self._read(seen, part.shape, (x1, y1), shared_ms))
+            first += len(plan)
         return answers
 
     def _read(
-        self,
-        raw: NDArray[np.float32],
-        levels: list[Level],
-        shape: tuple[int, ...],
-        corner: tuple[int, int],
-        shared_ms: Mapping[str, float],
+        self, seen: list[Seen], shape: tuple[int, ...], corner: tuple[int, int], shared_ms: Mapping[str, float]
     ) -> Found:
         """The particles that the raw output of one field's tiles tells of."""
         started = time.monotonic_ns()
-        seen = self._to_field(decode_ultralytics(raw, self._thresholds), levels, shape)
-        kept = suppress(seen.xyxy, seen.score, self.bundle.manifest.nms_iou)
-        found = seen[kept[: self._most]]
+        all_ = self._to_field(seen, shape)
+        kept = suppress(all_.xyxy, all_.score, self.bundle.manifest.nms_iou)
+        found = all_[kept[: self._most]]
         shifted = Detections(found.xyxy + np.array(corner * 2, np.float32), found.score, found.class_id, found.flags)
         decode_ms = (time.monotonic_ns() - started) / 1e6
-        return Found(shifted, len(kept) > self._most, len(raw), {**shared_ms, "decode": decode_ms})
-
-    def _room_for(self, tiles: int) -> NDArray[np.float32]:
-        if tiles > len(self._batch):
-            self._batch = np.empty((tiles, 1, self._side, self._side), np.float32)
-        return self._batch[:tiles]
+        tiles = sum(len(raw) for _, raw in seen)
+        return Found(shifted, len(kept) > self._most, tiles, {**shared_ms, "decode": decode_ms})
 
     def _plan(self, shape: tuple[int, ...]) -> list[Level]:
         height, width = shape
@@ -172,7 +167,8 @@ class Detector:
         levels = plan_levels(
             height=height,
             width=width,
-            side=self._side,
+            input_size=self.bundle.manifest.input_size_px,
+            stride=self.bundle.manifest.stride,
             overlap=self.overlap_px + 2 * TOUCH_PX,
             scale=own.scale,
             most=own.levels,
@@ -182,27 +178,28 @@ class Detector:
         self._plans[height, width] = levels
         return levels
 
-    def _to_field(self, seen: Candidates, levels: list[Level], shape: tuple[int, ...]) -> Detections:
+    def _to_field(self, seen: list[Seen], shape: tuple[int, ...]) -> Detections:
         """Candidates of all levels in field pixels, without those that another tile or level sees better."""
-        parts, first = [], 0
-        for rank, level in enumerate(levels):
-            mine = (seen.tile >= first) & (seen.tile < first + len(level.corners))
-            corner = level.corners[seen.tile[mine] - first].astype(np.float32)
-            first += len(level.corners)
-            box, side = seen.xyxy[mine], np.float32(self._side)
+        parts = []
+        for rank, (level, raw) in enumerate(seen):
+            candidates = decode_ultralytics(raw, self._thresholds)
+            corner = level.corners[candidates.tile].astype(np.float32)
+            box, side = candidates.xyxy, np.array(level.tile, np.float32)
             size = (box[:, 2:] - box[:, :2]).max(axis=1)
             limit = np.array([level.width, level.height], np.float32)
             cut = ((box[:, :2] < TOUCH_PX) & (corner > 0)).any(axis=1)
             cut |= ((box[:, 2:] > side - TOUCH_PX) & (corner + side < limit)).any(axis=1)
-            last = rank == len(levels) - 1
+            last = rank == len(seen) - 1
             # A particle shorter than the overlap is whole in another tile; a longer one in the next, coarser level.
             keep = ~cut | (last & (size > self.overlap_px))
             if rank:
                 keep &= size >= FINER_SEES_PX
+            if not last:
+                keep &= size <= COARSER_SEES_PX
             scale = np.array([level.scale_x, level.scale_y] * 2, np.float32)
             inside = np.clip(box + np.tile(corner, 2), 0, np.tile(limit, 2)) / scale
             flags = np.where(cut, FLAG_SEAM, 0).astype(np.uint16)
-            parts.append(Detections(inside, seen.score[mine], seen.class_id[mine], flags)[keep])
+            parts.append(Detections(inside, candidates.score, candidates.class_id, flags)[keep])
         found = Detections.concatenate(parts)
         found = found[(found.size > 0).all(axis=1)]
         far = np.array([shape[1], shape[0]], np.float32) - 1

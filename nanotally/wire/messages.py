@@ -123,7 +123,7 @@ class DetectionsMessage:
         model: what found them.
         thresholds: score a class had to reach.
         scale: network pixels per image pixel at the finest level.
-        tile: side of a tile in network pixels.
+        tile: largest side of a tile in network pixels.
         overlap: size in network pixels up to which every particle is whole in some tile.
         roi: x1 y1 x2 y2 in pixels, half-open: what was looked at. None: all of the frame.
         settings_sha256: of everything that decides what is found; equal hashes mean comparable counts.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 import openvino as ov
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from onnx import helper
 
@@ -50,7 +51,8 @@ class TileKeeper:
 def tiles_of(pictures: Dataset, bundle: Bundle) -> list[NDArray[np.float32]]:
     """Tiles (1, 1, side, side) float32, 0 to 1, as the detector cuts them out of some pictures of the set."""
     keeper = TileKeeper(len(bundle.manifest.classes))
-    detector = Detector(bundle, keeper)
+    squares = Bundle(bundle.path, replace(bundle.manifest, stride=None))  # small, and those of the training
+    detector = Detector(squares, keeper)
     chosen = np.unique(np.linspace(0, len(pictures.samples) - 1, PICTURES).astype(int))
     for index in chosen:
         micrograph = read_micrograph(pictures.samples[index].image)

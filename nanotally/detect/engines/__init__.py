@@ -28,7 +28,11 @@ class Engine(Protocol):
     description: str
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raw output of the network for `batch` (n, 1, side, side) float32, 0 to 1; n may be any number > 0."""
+        """Raw output (n, channels, anchors) for `batch` (n, 1, height, width) float32, 0 to 1; n may be any number > 0.
+
+        Height and width are those of the bundle's square or, if it has a `stride`, any multiples of that; the number
+        of anchors follows from them. The answer is the caller's to keep.
+        """
         ...
 
     def close(self) -> None:

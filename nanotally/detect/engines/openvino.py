@@ -12,10 +12,10 @@ from nanotally.errors import EngineError
 
 
 class OpenVinoEngine:
-    """The network of a bundle, compiled for this CPU.
+    """The network of a bundle, compiled once for this CPU.
 
-    Tiles go one by one through several asynchronous requests: the cores stay busy whatever the number of tiles, and
-    one compiled shape serves every field.
+    Tiles go one by one through asynchronous requests. Small squares share the cores; a tile of any size has them all,
+    because there may be only one.
 
     Raises:
         EngineError: if OpenVINO cannot read or compile the network.
@@ -27,33 +27,33 @@ class OpenVinoEngine:
         import openvino as ov
 
         self.precision: str = bundle.manifest.precision
-        side = bundle.manifest.input_size_px
+        any_size = bundle.manifest.stride is not None
+        side = -1 if any_size else bundle.manifest.input_size_px
+        hint = "LATENCY" if any_size else "THROUGHPUT"
         try:
             core = ov.Core()
             network = core.read_model(bundle.onnx)
             network.reshape([1, 1, side, side])
-            hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
-            compiled = core.compile_model(network, "CPU", hints)
+            compiled = core.compile_model(network, "CPU", {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"})
         except RuntimeError as error:
             raise EngineError(f"{bundle.onnx}: OpenVINO cannot run it: {str(error).splitlines()[-1]}") from error
         device = core.get_property("CPU", "FULL_DEVICE_NAME")
         self.description = f"OpenVINO {version('openvino')} on {device}"
-        self._shape = tuple(compiled.output(0).shape)
-        self._raw = np.empty((0, *self._shape[1:]), np.float32)
         self._queue = ov.AsyncInferQueue(compiled)
-        self._queue.set_callback(self._keep)
-
-    def _keep(self, request: object, row: int) -> None:
-        self._raw[row] = request.get_output_tensor(0).data[0]  # type: ignore[attr-defined]
+        self._queue.set_callback(_keep)
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Raw output (n, channels, anchors) for `batch` (n, 1, side, side); overwritten by the next call."""
-        if len(batch) > len(self._raw):
-            self._raw = np.empty((len(batch), *self._shape[1:]), np.float32)
+        """Raw output (n, channels, anchors) for `batch` (n, 1, height, width)."""
+        raw: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(batch)
         for row in range(len(batch)):
-            self._queue.start_async(batch[row : row + 1], row, share_inputs=True)
+            self._queue.start_async(batch[row : row + 1], (raw, row), share_inputs=True)
         self._queue.wait_all()
-        return self._raw[: len(batch)]
+        return np.stack(raw)
 
     def close(self) -> None:
         """Nothing is held that Python does not free by itself."""
+
+
+def _keep(request: object, place: tuple[list[NDArray[np.float32]], int]) -> None:
+    raw, row = place
+    raw[row] = request.get_output_tensor(0).data[0].copy()  # type: ignore[attr-defined]
