@@ -1,24 +1,32 @@
+"""What lies in deploy/, each file judged by the tool that it is written for."""
+
+from __future__ import annotations
+
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from prometheus_client import generate_latest
 
-from nanotally.daemon.config import MetricsConfig, SourceConfig
-from nanotally.daemon.feed import Feed
-from nanotally.daemon.metrics import Metrics
-from nanotally.daemon.preparation import Preparation
-from nanotally.daemon.publish import Publisher
-from nanotally.daemon.report import Setup
-from nanotally.daemon.sources import open_source
+from nanotally.daemon.config import MetricsConfig
 from nanotally.opencv import PACKAGES
-from nanotally.wire import Model
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
+CONTAINER_FILES = ("Containerfile", "Containerfile.jetson")
+YAML_RULES = "{extends: default, rules: {line-length: {max: 140}, document-start: disable}}"
+
+
+def judge(tool: str, origin: str, *arguments: str | Path) -> None:
+    """Run a tool, of this environment or of the system; it must find no fault."""
+    found = shutil.which(tool, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if found is None:
+        pytest.skip(f"{tool} is not installed ({origin})")
+    result = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
@@ -31,50 +39,48 @@ DEPLOY = ROOT / "deploy"
     ids=lambda arguments: " ".join(arguments[:2]),
 )
 def test_prometheus_understands(arguments: tuple[str | Path, ...]) -> None:
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is not installed (Debian package prometheus)")
-    result = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=30, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
+    judge("promtool", "Debian package prometheus", *arguments)
 
 
-@pytest.fixture
-def metrics_page() -> str:
-    """What a daemon at a simulated microscope shows before its first frame."""
-    feed = Feed("main", lambda: open_source("sim:"), Preparation(SourceConfig(uri="sim:")))
-    publisher = Publisher("tcp://127.0.0.1:*", instance="sem1")
-    setup = Setup(
-        model=Model("trial", "0" * 64, "openvino", "fp32"),
-        classes=("cube", "quasi_sphere"),
-        thresholds={"cube": 0.3, "quasi_sphere": 0.3},
-        scale=1.0,
-        tile=416,
-        overlap=96,
-        settings_sha256="0" * 64,
-    )
-    try:
-        journal = SimpleNamespace(fault=lambda source: None)
-        return generate_latest(Metrics([feed], publisher, journal, setup).registry).decode()
-    finally:
-        feed.stop()
-        publisher.close()
+def test_every_alert_is_tried() -> None:
+    alerts = set(re.findall(r"- alert: (\w+)", (DEPLOY / "alerts.yml").read_text()))
+    tried = set(re.findall(r"alertname: (\w+)", (ROOT / "tests" / "alerts.test.yml").read_text()))
+    assert alerts == tried
 
 
-def test_alerts_use_metrics_that_the_daemon_has(metrics_page: str) -> None:
-    wanted = set(re.findall(r"\bnanotally_\w+", (DEPLOY / "alerts.yml").read_text()))
-    families = set(re.findall(r"^# TYPE (nanotally_\w+)", metrics_page, re.M))
-    assert len(wanted) >= 3
-    assert {name.removesuffix("_bucket") for name in wanted} <= families
+@pytest.mark.parametrize("path", sorted(DEPLOY.rglob("*.yml")), ids=lambda path: path.name)
+def test_yaml_is_clean(path: Path) -> None:
+    judge("yamllint", "the dev extra", "--strict", "-d", YAML_RULES, path)
 
 
-def test_prometheus_looks_where_the_metrics_are() -> None:
-    metrics = MetricsConfig()
-    assert f'"{metrics.address}:{metrics.port}"' in (DEPLOY / "prometheus.yml").read_text()
+def test_compose_understands() -> None:
+    schema = ("--builtin-schema", "vendor.compose-spec")
+    judge("check-jsonschema", "the dev extra", *schema, DEPLOY / "compose.yml")
 
 
-def test_container_holds_the_package_and_what_opencv_needs() -> None:
-    lines = (DEPLOY / "Containerfile").read_text().splitlines()
+@pytest.mark.parametrize("name", CONTAINER_FILES)
+def test_container_file_is_clean(name: str) -> None:
+    judge("hadolint", "the dev extra", DEPLOY / name)
+
+
+@pytest.mark.parametrize("name", CONTAINER_FILES)
+def test_container_holds_the_package_and_what_opencv_needs(name: str) -> None:
+    lines = (DEPLOY / name).read_text().splitlines()
     copied = {name for line in lines if re.match("COPY (?!--from)", line) for name in line.split()[1:-1]}
     links = {link.name for link in (ROOT / "nanotally").iterdir() if link.is_symlink()}
     assert all((ROOT / name).exists() for name in copied)
     assert {"pyproject.toml", "constraints.txt", "LICENSE", "NOTICE", "nanotally", *links} <= copied
     assert set(PACKAGES.values()) <= {word for line in lines for word in line.split()}
+
+
+@pytest.mark.parametrize("name", [*CONTAINER_FILES, "install.sh"])
+def test_what_is_installed_is_on_offer(name: str) -> None:
+    offered = (ROOT / "pyproject.toml").read_text()
+    wanted = re.findall(r"(?:\.|\$1)\[([\w,]+)\]", (DEPLOY / name).read_text())
+    assert wanted
+    assert all(re.search(rf"^{extra} = \[", offered, re.M) for extras in wanted for extra in extras.split(","))
+
+
+def test_prometheus_looks_where_the_metrics_are() -> None:
+    metrics = MetricsConfig()
+    assert f'"{metrics.address}:{metrics.port}"' in (DEPLOY / "prometheus.yml").read_text()
