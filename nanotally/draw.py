@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,15 @@ COLOURS_BGR = ((0, 158, 115)[::-1], (86, 180, 233)[::-1], (230, 159, 0)[::-1], (
 CLASS_COLOURS = {"cube": COLOURS_BGR[2], "quasi_sphere": COLOURS_BGR[1]}
 INK = (255, 255, 255)
 Picture = NDArray[np.uint8]
+
+
+def class_colour(name: str, classes: Sequence[str]) -> str:
+    """Colour of a class in a picture, as pages write it: #rrggbb."""
+    return "#{2:02x}{1:02x}{0:02x}".format(*_colour(name, list(classes).index(name)))
+
+
+def _colour(name: str, class_id: int) -> tuple[int, ...]:
+    return CLASS_COLOURS.get(name, COLOURS_BGR[class_id % len(COLOURS_BGR)])
 
 
 def overlay(
@@ -27,7 +38,7 @@ def overlay(
     thick = max(1, round(min(image.shape) / 500))
     counted = detections[(detections.flags & FLAG_MASKED) == 0]
     for box, class_id in zip(np.round(counted.xyxy).astype(int).tolist(), counted.class_id, strict=True):
-        colour = CLASS_COLOURS.get(classes[class_id], COLOURS_BGR[class_id % len(COLOURS_BGR)])
+        colour = _colour(classes[class_id], class_id)
         cv2.rectangle(picture, (box[0], box[1]), (box[2] - 1, box[3] - 1), colour, thick)
     legend = [(f"{name} {n}", CLASS_COLOURS.get(name, INK)) for name, n in detections.counts(classes).items()]
     _write_lines(picture, legend)

@@ -4,16 +4,23 @@ import csv
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from roifile import ROI_TYPE, roiread
 
+from nanotally.bundle import sha256
+from nanotally.cli import main
 from nanotally.detections import CLASSES
 from nanotally.errors import MicrographError
 from nanotally.labels import read_coco, read_voc, read_yolo
 from nanotally.micrograph import list_micrographs, read_micrograph
 from nanotally.opencv import cv2
+from nanotally.results import FORMATS
+
+HERE = [name for name in FORMATS if name != "parquet" or find_spec("pyarrow")]
 
 
 def nanotally(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -29,8 +36,12 @@ def micrographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_all_formats_hold_the_same_particles(micrographs: Path, tmp_path: Path) -> None:
-    done = nanotally("detect", micrographs, "--out", tmp_path, "--to", "csv,json,coco,voc,yolo", "--overlay")
+    done = nanotally("detect", micrographs, "--out", tmp_path, "--to", ",".join(HERE), "--overlay")
     assert done.returncode == 0, done.stderr
+    assert (
+        done.stdout
+        == f"{tmp_path}: 2 images, {len((tmp_path / 'particles.csv').read_text().splitlines()) - 1} particles\n"
+    )
     told = json.loads((tmp_path / "particles.json").read_text())["images"]
     rows = list(csv.DictReader((tmp_path / "particles.csv").read_text().splitlines()))
     coco = {labels.image: labels for labels in read_coco(tmp_path / "coco.json")}
@@ -49,6 +60,17 @@ def test_all_formats_hold_the_same_particles(micrographs: Path, tmp_path: Path) 
         np.testing.assert_allclose(voc.xyxy, np.where(at_the_border, 0, boxes), atol=0.51)
         yolo = read_yolo(tmp_path / "yolo" / f"{stem}.txt", image="", width=640, height=480, classes=CLASSES).detections
         np.testing.assert_allclose(yolo.xyxy, boxes, atol=0.02)
+        rois = roiread(tmp_path / "imagej" / f"{stem}.zip")
+        assert [roi.name for roi in rois] == [f"{p['particle']:04d}-{p['class']}" for p in image["particles"]]
+        for roi, particle in zip(rois, image["particles"], strict=True):
+            measured = particle["area_px2"] is not None
+            assert measured == (roi.roitype == ROI_TYPE.POLYGON)
+            outline = roi.coordinates().astype(np.float32)  # as read it is big-endian, which OpenCV does not see
+            if measured:
+                assert cv2.contourArea(outline) == pytest.approx(particle["area_px2"], rel=1e-3)
+            else:
+                box = [roi.xd, roi.yd, roi.xd + roi.widthd, roi.yd + roi.heightd]
+                np.testing.assert_allclose(box, particle["xyxy"], atol=0.01)
         drawn = cv2.imread(str(tmp_path / "overlay" / f"{stem}.png"))
         assert drawn is not None
         assert drawn.shape == (480, 640, 3)
@@ -57,6 +79,39 @@ def test_all_formats_hold_the_same_particles(micrographs: Path, tmp_path: Path) 
     assert sum(row["ecd_px"] != "" for row in rows) > len(rows) / 4
     assert all(image["density_per_um2"] is None and 0 < image["covered_share"] < 1 for image in told)
     assert json.loads((tmp_path / "particles.json").read_text())["sizes"] == {}
+
+
+def test_what_the_manifest_says_gives_the_same_table_again(
+    micrographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(words: list[str], folder: str) -> None:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+        assert capsys.readouterr().err == ""
+
+    words = ["nanotally", "detect", "a", "b", "--out", "out", "--to", "csv", "--score", "0.6", "--nm-per-px", "2.5"]
+    for folder, name in (("a", "000000.png"), ("b", "000001.png")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes((micrographs / name).read_bytes())
+    run(words, str(tmp_path))
+    told = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert told["complete"]
+    for image in told["images"]:
+        assert image["sha256"] == sha256(Path(told["folder"], image["path"]))
+        assert (image["nm_per_px"], image["pixel_size_from"]) == ([2.5, 2.5], "command line")
+    assert told["model"]["sha256"] == sha256(Path(told["model"]["path"]) / "model.onnx")
+    assert told["thresholds"] == {"cube": 0.6, "quasi_sphere": 0.6}
+    (tmp_path / "out").rename(tmp_path / "before")
+    run(told["command"], told["folder"])
+    table, before = ((tmp_path / each / "particles.csv").read_bytes() for each in ("out", "before"))
+    assert table == before
+    assert len(table.splitlines()) > 20
+    again = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    differing = {key for key in told if told[key] != again[key]}
+    assert differing <= {"started", "ended"}
 
 
 def test_a_corrupt_file_is_named_the_rest_is_done_and_the_exit_code_is_1(micrographs: Path, tmp_path: Path) -> None:
@@ -79,6 +134,8 @@ def test_a_corrupt_file_is_named_the_rest_is_done_and_the_exit_code_is_1(microgr
         (("detect", "{tmp}/nowhere.png", "--out", "{tmp}/o"), 1, "nowhere.png"),
         (("detect", "{made}", "--out", "{tmp}/o", "--model", "{tmp}"), 1, "no manifest.json"),
         (("detect", "{made}", "--out", "{tmp}/o", "--to", "xlsx"), 2, "xlsx"),
+        (("detect", "{made}", "--out", "{made}/000000.png"), 1, "000000.png: cannot be written"),
+        (("detect", "{made}", "{tmp}/twice", "--out", "{tmp}/o", "--to", "voc"), 2, "twice.bmp and"),
         (("detect", "{made}", "--out", "{tmp}/o", "--engine", "abacus"), 1, "abacus"),
         (("detect", "{made}", "--out", "{tmp}/o", "--score", "7"), 1, "score"),
     ],
@@ -87,6 +144,9 @@ def test_bad_input_is_one_clear_line(
     words: tuple[str, ...], code: int, said: str, micrographs: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
+    (tmp_path / "twice").mkdir()
+    for ending in ("bmp", "png"):
+        (tmp_path / "twice" / f"twice.{ending}").write_bytes(b"")
     done = nanotally(*(word.format(tmp=tmp_path, made=micrographs) for word in words))
     assert done.returncode == code
     assert said in done.stderr

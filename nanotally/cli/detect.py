@@ -3,120 +3,134 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from nanotally.bundle import Bundle, load_bundle
 from nanotally.cli import app
+from nanotally.cli.options import Dask
 from nanotally.cli.progress import progress
 from nanotally.detect import Detector, DetectSettings, load_engine
-from nanotally.detections import FLAG_BORDER
-from nanotally.errors import MicrographError, UsageError
-from nanotally.labels import LabelledImage, write_classes, write_coco, write_voc, write_yolo
-from nanotally.measure.density import Examined
-from nanotally.measure.measurement import measure
-from nanotally.micrograph import list_micrographs, read_micrograph
-from nanotally.results import Result, write_csv, write_json
-
-FORMATS = ("csv", "json", "coco", "voc", "yolo")
+from nanotally.detect.portable import Portable
+from nanotally.errors import MicrographError, NanotallyError, UsageError
+from nanotally.results import (
+    FILE_AN_IMAGE,
+    FORMATS,
+    Input,
+    Output,
+    Run,
+    check_formats,
+    check_stems,
+    find_inputs,
+)
+from nanotally.results.look import Look
+from nanotally.results.parts import PARTS, Parts, check_parts
+from nanotally.results.row import Tabulate
+from nanotally.spread import Failure, Spread, spread_over
 
 
 @app.command()
 def detect(
-    images: Annotated[list[Path], typer.Argument(help="Image files and folders.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files, and folders with all below them.")],
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    out: Annotated[str, typer.Option(help="Folder for the results; of parts also a URL: s3://BUCKET/FOLDER.")],
     model: Annotated[Path | None, typer.Option(help="Bundle folder; left out: the default model.")] = None,
-    to: Annotated[str, typer.Option(help=f"What to write, with commas between: {', '.join(FORMATS)}.")] = "csv,json",
+    to: Annotated[
+        str,
+        typer.Option(
+            help=f"What to write, with commas between: {', '.join(FORMATS)}. Or parts alone: Parquet files of an "
+            "archive; the same command again goes on where it was broken off."
+        ),
+    ] = "csv,json",
     overlay: Annotated[bool, typer.Option("--overlay", help="Also draw the boxes into pictures.")] = False,
     engine: Annotated[str, typer.Option(help="auto or openvino.")] = "auto",
     score: Annotated[float | None, typer.Option(help="Lowest score to keep; left out: the model's own.")] = None,
     scale: Annotated[float, typer.Option(help="Network pixels per image pixel at the finest level.")] = 1.0,
+    nm_per_px: Annotated[
+        float | None, typer.Option(help="Nanometres a pixel of images that do not tell it themselves.", min=1e-6)
+    ] = None,
+    images_a_part: Annotated[int, typer.Option(help="Images whose results are in one part.")] = 256,
+    dask: Dask = None,
 ) -> None:
     """Find particles in image files. A file that cannot be read is named, the rest is done, and the exit code is 1."""
-    from nanotally.bundle import load_bundle
-
-    formats = to.split(",")
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise UsageError(f"--to {', '.join(unknown)}: not known; there are {', '.join(FORMATS)}")
-    files = [file for path in images for file in list_micrographs(path)]
+    started = datetime.now(timezone.utc)
+    formats = _formats(to, out, overlay=overlay)
+    inputs = find_inputs(images, besides=Path(out.removeprefix("file://")))
+    if FILE_AN_IMAGE.intersection(formats):
+        check_stems(inputs)
     bundle = load_bundle(model)
     detector = Detector(bundle, load_engine(engine, bundle), DetectSettings(score=score, scale=scale))
-    out.mkdir(parents=True, exist_ok=True)
-    faults: list[str] = []
-    results = []
-    for result in _results(progress(files, "detecting", len(files)), detector, faults):
-        for warning in result.micrograph.warnings:
-            print(f"nanotally: {result.path.name}: {warning}", file=sys.stderr)
-        results.append(result)
-        if overlay:
-            _draw(result, out / "overlay", bundle.manifest.classes)
-    _write(results, out, formats, bundle.manifest.classes, bundle.manifest.name)
-    total = sum(len(result.found.detections) for result in results)
-    print(f"{out}: {len(results)} images, {total} particles")
-    if any(result.found.truncated for result in results):
+    run = Run(
+        images=len(inputs), classes=bundle.manifest.classes, model=_told(bundle), engine=detector.engine.description,
+        thresholds={name: round(least, 6) for name, least in detector.thresholds.items()},
+        settings=asdict(detector.settings), nm_per_px=nm_per_px, command=["nanotally", *sys.argv[1:]],
+        folder=Path.cwd(), started=started,
+    )  # fmt: skip
+    look = Look(Portable(detector, engine), run.folder, nm_per_px)
+    try:
+        with spread_over(dask) as spread:
+            if formats == [PARTS]:
+                parts = Parts(out, run, inputs, images_a_part=images_a_part)
+                done: Parts | Output = _write_parts(parts, spread, look)
+            else:
+                done = _write_files(Output(Path(out), run, formats), spread, look, inputs)
+    except OSError as error:
+        raise NanotallyError(f"{error.filename or out}: cannot be written ({error.strerror or error})") from error
+    print(f"{out}: {done.images} images, {done.particles} particles")
+    if done.truncated:
         print(
             f"nanotally: some images hold more than the model's {bundle.manifest.max_detections} particles",
             file=sys.stderr,
         )
-    if faults:
-        raise MicrographError("; ".join(faults))
+    if done.faults:
+        raise MicrographError("; ".join(done.faults))
 
 
-def _results(files: Iterable[Path], detector: Detector, faults: list[str]) -> Iterator[Result]:
-    """Results file by file; what cannot be read goes to `faults`."""
-    for file in files:
-        try:
-            micrograph = read_micrograph(file)
-        except MicrographError as error:
-            faults.append(str(error))
-            continue
-        found = detector.detect(micrograph.image, field=micrograph.field)
-        measured = measure(
-            micrograph.image, found.detections, Examined(micrograph.field),
-            nm_per_px=micrograph.nm_per_px, classes=detector.bundle.manifest.classes,
-        )  # fmt: skip
-        yield Result(file, micrograph, found, measured)
+def _formats(to: str, out: str, *, overlay: bool) -> list[str]:
+    """What is to be written, if it can be written there."""
+    formats = to.split(",")
+    if PARTS in formats:
+        if overlay or len(formats) > 1:
+            raise UsageError("--to parts: nothing else can be written beside parts")
+        check_parts()
+        return formats
+    check_formats(formats)
+    if "://" in out:
+        raise UsageError(f"--out {out}: only --to parts can be written to a URL")
+    return formats + (["overlay"] if overlay else [])
 
 
-def _draw(result: Result, folder: Path, classes: tuple[str, ...]) -> None:
-    from nanotally.draw import overlay
-    from nanotally.opencv import cv2
-
-    folder.mkdir(exist_ok=True)
-    nm_per_px = result.micrograph.nm_per_px
-    picture = overlay(
-        result.micrograph.image,
-        result.found.detections,
-        classes=classes,
-        nm_per_px=nm_per_px[0] if nm_per_px else None,
-    )
-    cv2.imwrite(str(folder / f"{result.path.stem}.png"), picture)
+def _told(bundle: Bundle) -> dict[str, str]:
+    manifest = bundle.manifest
+    return {
+        "name": manifest.name, "sha256": manifest.sha256, "precision": manifest.precision, "path": str(bundle.path),
+    }  # fmt: skip
 
 
-def _write(results: Sequence[Result], out: Path, formats: Sequence[str], classes: tuple[str, ...], model: str) -> None:
-    labelled = [_labels(result, classes) for result in results]
-    if "csv" in formats:
-        write_csv(out / "particles.csv", results, classes=classes)
-    if "json" in formats:
-        write_json(out / "particles.json", results, classes=classes, model=model)
-    if "coco" in formats:
-        write_coco(out / "coco.json", labelled, classes=classes)
-    for name, suffix, write in (("voc", "xml", write_voc), ("yolo", "txt", write_yolo)):
-        if name in formats:
-            (out / name).mkdir(exist_ok=True)
-            for labels in labelled:
-                write(out / name / f"{Path(labels.image).stem}.{suffix}", labels)
-    if "yolo" in formats:
-        write_classes(out / "classes.txt", classes)
+def _write_files(output: Output, spread: Spread, look: Look, inputs: Sequence[Input]) -> Output:
+    """Look at one image after the other. What cannot be read goes to the faults of `output`."""
+    with output:
+        for result in progress(spread.map(look, inputs), "detecting", len(inputs)):
+            if isinstance(result, Failure):
+                output.faults.append(result.of(look.folder / result.item.path))
+                continue
+            for warning in result.micrograph.warnings:
+                print(f"nanotally: {result.name}: {warning}", file=sys.stderr)
+            output.add(result)
+    return output
 
 
-def _labels(result: Result, classes: tuple[str, ...]) -> LabelledImage:
-    height, width = result.micrograph.image.shape
-    found = result.found.detections
-    return LabelledImage(
-        result.path.name, width, height, found, truncated=(found.flags & FLAG_BORDER) > 0, classes=classes
-    )
+def _write_parts(parts: Parts, spread: Spread, look: Look) -> Parts:
+    """Look at the images of all parts that are not there yet."""
+    inputs = [each for number in parts.left() for each in parts.inputs_of(number)]
+    answers = iter(progress(spread.map(Tabulate(look), inputs), "detecting", len(inputs)))
+    for number in parts.left():
+        parts.write(number, list(islice(answers, len(parts.inputs_of(number)))))
+    parts.close()
+    return parts

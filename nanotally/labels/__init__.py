@@ -1,6 +1,6 @@
 """Labels: YOLO, Pascal VOC, COCO, CreateML and instance masks; inside, every box is half-open float pixels."""
 
-from nanotally.labels.coco import read_coco, write_coco
+from nanotally.labels.coco import CocoWriter, read_coco, write_coco
 from nanotally.labels.createml import read_createml, write_createml
 from nanotally.labels.cvat import write_cvat
 from nanotally.labels.dataset import Dataset, Fault, Sample, examine_dataset, read_dataset
@@ -11,6 +11,7 @@ from nanotally.labels.voc import read_voc, write_voc
 from nanotally.labels.yolo import read_classes, read_yolo, write_classes, write_yolo
 
 __all__ = [
+    "CocoWriter",
     "Dataset",
     "Fault",
     "LabelledImage",

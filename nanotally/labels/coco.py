@@ -7,8 +7,11 @@ metrics ignore, is read as difficult.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import msgspec
 import numpy as np
@@ -122,30 +125,71 @@ def _class_id(row: Annotation, names: dict[int, str], classes: Sequence[str], *,
     return class_index(names[row.category_id], classes, where=where)
 
 
-def write_coco(path: Path | str, images: Iterable[LabelledImage], *, classes: Sequence[str] = CLASSES) -> None:
-    """Write the labels of a folder; ids count from 1, as COCO's own do.
+class CocoWriter:
+    """Writes the labels of a folder image by image; ids count from 1, as COCO's own do.
 
-    Raises:
-        LabelError: if the classes of an image are not `classes`.
+    Annotations stand behind the images, so until the end they wait in a file without a name.
     """
-    coco = CocoFile([], [], [Category(number, name) for number, name in enumerate(classes, start=1)])
-    for labelled in images:
-        if labelled.classes != tuple(classes):
-            raise LabelError(f"{labelled.image}: its classes {labelled.classes} are not the file's {tuple(classes)}")
-        image = Image(len(coco.images) + 1, labelled.image, labelled.width, labelled.height)
-        coco.images.append(image)
+
+    def __init__(self, path: Path | str, *, classes: Sequence[str] = CLASSES) -> None:
+        """Begin a file.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        self._classes = tuple(classes)
+        self._images = self._annotations = 0
+        self._file = Path(path).open("wb")  # noqa: SIM115 - open as long as the writer
+        self._waiting = TemporaryFile()  # noqa: SIM115
+        categories = [Category(number, name) for number, name in enumerate(classes, start=1)]
+        self._file.write(b'{\n "categories": ' + msgspec.json.encode(categories) + b',\n "images": [')
+
+    def add(self, labelled: LabelledImage) -> None:
+        """Write the labels of an image.
+
+        Raises:
+            LabelError: if its classes are not those of the file.
+        """
+        if labelled.classes != self._classes:
+            raise LabelError(f"{labelled.image}: its classes {labelled.classes} are not the file's {self._classes}")
+        self._images += 1
+        image = Image(self._images, labelled.image, labelled.width, labelled.height)
+        self._file.write(_item(image, self._images))
         found = labelled.detections
         for (x1, y1, x2, y2), class_id, marks in zip(
             found.xyxy.tolist(), found.class_id.tolist(), marks_of(labelled), strict=True
         ):
-            coco.annotations.append(
-                Annotation(
-                    id=len(coco.annotations) + 1,
-                    image_id=image.id,
-                    category_id=class_id + 1,
-                    bbox=(x1, y1, x2 - x1, y2 - y1),
-                    area=(x2 - x1) * (y2 - y1),
-                    **marks,
-                )
+            self._annotations += 1
+            annotation = Annotation(
+                id=self._annotations,
+                image_id=image.id,
+                category_id=class_id + 1,
+                bbox=(x1, y1, x2 - x1, y2 - y1),
+                area=(x2 - x1) * (y2 - y1),
+                **marks,
             )
-    Path(path).write_bytes(msgspec.json.format(msgspec.json.encode(coco), indent=1) + b"\n")
+            self._waiting.write(_item(annotation, self._annotations))
+
+    def close(self) -> None:
+        """Write the annotations and end the file."""
+        with self._file, self._waiting:
+            self._file.write(b'\n ],\n "annotations": [')
+            self._waiting.seek(0)
+            shutil.copyfileobj(self._waiting, self._file)
+            self._file.write(b"\n ]\n}\n")
+
+
+def _item(item: msgspec.Struct, number: int) -> bytes:
+    """An item of a list, in a line of its own; they count from 1."""
+    return (b",\n  " if number > 1 else b"\n  ") + msgspec.json.encode(item)
+
+
+def write_coco(path: Path | str, images: Iterable[LabelledImage], *, classes: Sequence[str] = CLASSES) -> None:
+    """Write the labels of a folder.
+
+    Raises:
+        LabelError: if the classes of an image are not `classes`.
+    """
+    with closing(CocoWriter(path, classes=classes)) as file:
+        for labelled in images:
+            file.add(labelled)

@@ -36,6 +36,8 @@ class Measurement:
         examined_px: area in which particles are counted, square pixels.
         density_per_um2: particles a square micrometre; None where the pixel size is not known.
         sharpness: of the picture, 0 to about 1, to turn the focus knob by; None where it has no contrast.
+        contours: (n, k, 2) float32, x y in pixels of the image, the corner of the image at 0 0, once around; NaN where
+            the contour is not trusted. None where nobody asked for any.
     """
 
     columns: Mapping[str, NDArray[np.generic]]
@@ -45,6 +47,7 @@ class Measurement:
     examined_px: int
     density_per_um2: float | None
     sharpness: float | None
+    contours: NDArray[np.float32] | None = None
 
 
 def measure(
@@ -88,4 +91,5 @@ def measure(
         examined_px=area_px,
         density_per_um2=None if nm_per_px is None else density_per_um2(detections, examined, nm_per_px),
         sharpness=sharpness(image[y1:y2, x1:x2]),
+        contours=np.where(sizing.measured[:, None, None], sizing.contours.points, np.float32(np.nan)),
     )

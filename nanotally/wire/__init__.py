@@ -3,6 +3,7 @@
 Needs numpy and pyzmq only. The format itself is described in `docs/wire-format.md`.
 """
 
+from nanotally.wire.async_subscriber import AsyncSubscriber
 from nanotally.wire.codec import decode, encode, topic_of
 from nanotally.wire.curve import ClientKeys
 from nanotally.wire.messages import (
@@ -27,6 +28,7 @@ __all__ = [
     "KINDS",
     "SCHEMA",
     "UNCONFIRMED",
+    "AsyncSubscriber",
     "ClientKeys",
     "Column",
     "CountsMessage",

@@ -1,0 +1,15 @@
+"""Options that several verbs have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        help="Do the work on a Dask cluster: address of its scheduler, or local for one on this machine. "
+        "Never changes a result."
+    ),
+]
