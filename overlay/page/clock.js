@@ -1,0 +1,2 @@
+/** The monotonic clock of this page, in seconds. */
+export const now = () => performance.now() / 1000;
