@@ -21,12 +21,15 @@ from nanotally.daemon.journal import Journal
 from nanotally.daemon.keeping import Keeper, Keeping
 from nanotally.daemon.loading import load_detector
 from nanotally.daemon.notify import Notifier
+from nanotally.daemon.outage import Outage
 from nanotally.daemon.preparation import Preparation
 from nanotally.daemon.publish import Publisher, to_jpeg
 from nanotally.daemon.replay import ReplayServer
 from nanotally.daemon.sources import open_source
+from nanotally.daemon.succession import Succession
 from nanotally.detect import Detector, Found
 from nanotally.detections import Detections
+from nanotally.errors import EngineUnavailable
 from nanotally.frame import Frame
 from nanotally.measure.density import Examined
 from nanotally.measure.measurement import Measurement, measure
@@ -40,6 +43,9 @@ TICK_S = 0.1
 
 COUNTS_EVERY_S = 1.0
 """A live feed tells its counts at most this often; a replay tells them for every frame."""
+
+FRAMES_EVERY_S = 0.05
+"""Pictures of a live feed are packed at most this often, as long as anybody looks."""
 
 SETTLE_S = 0.3
 """From binding to the first frame at least: a waiting subscriber tries to connect every 0.1 to 0.2 s."""
@@ -71,6 +77,8 @@ class Service:
         channels: the sources by name, from `startup` on.
         desk: where requests are carried out.
         bell: rung when the main loop has something to do.
+        succession: puts a better engine in place of the first one.
+        outage: whether the engine answers, where it is on a server.
         keeping: recordings, snapshots and the harvest, from `startup` on.
         keepers: who gets every frame that was told of.
     """
@@ -107,8 +115,11 @@ class Service:
         self.notifier = Notifier()
         self._to_close.callback(self.notifier.close)
         self.bell = Event()
+        self.outage = Outage()
         self.desk = Desk(self, reread or (lambda: config))
         self.heartbeat = Heartbeat(self)
+        self.succession = Succession(self)
+        self._to_close.callback(self.succession.close)
 
     def run(self) -> None:
         """Live from startup to shutdown.
@@ -156,7 +167,7 @@ class Service:
         feeds = [channel.feed for channel in self.channels.values()]
         refusals = [self.publisher.refusals, self.desk.control.refusals]
         refusals += [self.replay.refusals] if self.replay else []
-        self._metrics = metrics.Metrics(feeds, self.publisher, self.journal, self.setup, refusals)
+        self._metrics = metrics.Metrics(feeds, self.publisher, self.journal, self.setup, refusals, self.outage)
         self.desk.take_up()
         self._health.turn()
         if config.metrics.enabled:
@@ -204,6 +215,7 @@ class Service:
         self._health.turn()
         self.publisher.answer_subscribers()
         self.desk.turn()
+        self.succession.turn()
         self.heartbeat.turn()
         waiting = self._next_frames()
         if waiting:
@@ -224,7 +236,11 @@ class Service:
         """Find the particles of these frames in one batch, and tell of each."""
         taken_ns = time.monotonic_ns()
         live = [(frame.image, frame.field) for _, frame in waiting if frame.state == "live"]
-        found = iter(self.detector.detect_all(live) if live else ())
+        try:
+            found = iter(self.detector.detect_all(live) if live else ())
+            self.outage.end(looked_at=len(live))
+        except EngineUnavailable as error:
+            waiting, found = self.outage.spare(waiting, error), iter(())
         found_ns = time.monotonic_ns()
         for channel, frame in waiting:
             own = channel.region.mark(next(found)) if frame.state == "live" else NOTHING
@@ -257,7 +273,9 @@ class Service:
         sent_ns = time.monotonic_ns()
         if not channel.feed.live or channel.is_due("counts", every_s=COUNTS_EVERY_S):
             send(report.counts_message(self._next_origin("counts", name), told, population))
-        if self.publisher.is_wanted("frames", name):
+        if self.publisher.is_wanted("frames", name) and (
+            not channel.feed.live or channel.is_due("frames", every_s=FRAMES_EVERY_S)
+        ):
             send(report.frame_message(self._next_origin("frames", name), told, to_jpeg(frame.image)))
         channel.tell_of(told)
         for keeper in self.keepers:

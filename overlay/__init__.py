@@ -1,1 +1,1 @@
-"""The live page of a microscope: a subscriber of its own. Nothing here yet."""
+"""The live overlay: a page that shows what daemons see; a subscriber and control client in a process of its own."""
