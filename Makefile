@@ -33,7 +33,7 @@ $(BIN)/uv:
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/uv
-	$(INSTALL) --editable .
+	$(INSTALL) --editable '.[overlay]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv

@@ -29,7 +29,7 @@ if ! up_to_date; then
     rm -rf "$env"
     .venv/bin/uv venv --quiet --python "$python310" "$env"
     .venv/bin/uv pip install --quiet --python "$env/bin/python" --constraint constraints.txt \
-        --editable . pytest hypothesis hatchling
+        --editable '.[overlay]' pytest hypothesis hatchling
     touch "$stamp"
 fi
 echo "Python 3.10: $python310"
