@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.detections import CLASSES
-from nanotally.errors import UsageError
+from nanotally.errors import DatasetError, UsageError
 from nanotally.generator.micrograph import SyntheticMicrograph, make_micrograph, make_paper_micrograph
 from nanotally.generator.pattern import LONGEST_PX, Pattern, read_pattern
 from nanotally.generator.recipe import Recipe, read_recipe, sample
@@ -21,7 +19,7 @@ from nanotally.generator.specimen import Specimen
 from nanotally.generator.truth import Instances
 from nanotally.labels import LabelledImage
 from nanotally.micrograph import list_micrographs, read_micrograph
-from nanotally.opencv import cv2
+from nanotally.spread import Failure, Here, Pool, Spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +110,8 @@ def maker(order: Order) -> Make:
         raise UsageError(f"an image of {order.width}x{order.height} px cannot be made; 64 to {LONGEST_PX} px a side")
     pattern = read_pattern(Path(order.pattern)) if order.pattern is not None else None
     if order.mode == "sem":
-        backgrounds = list_micrographs(order.backgrounds) if order.backgrounds is not None else []
+        # Absolute: a worker may have a working directory of its own.
+        backgrounds = list_micrographs(Path(order.backgrounds).absolute()) if order.backgrounds is not None else []
         return partial(_sem, order, read_recipe(order.recipe), pattern, backgrounds)
     if order.recipe != "sem" or order.backgrounds is not None:
         raise UsageError("a recipe and backgrounds are for mode sem; mode paper has neither")
@@ -157,20 +156,31 @@ def make_all(order: Order, *, workers: int = 1) -> Iterator[Picture]:
 
     Raises:
         UsageError, PatternError, RecipeError, MicrographError: as `maker`, at once.
+        DatasetError: for the first that cannot be made.
     """
-    make = maker(order)
     if workers < 1:
         raise UsageError(f"workers is {workers}, expected 1 or more")
-    if workers == 1 or order.count < 2:
-        return map(picture_of, map(make, range(order.count)))
-    return _make_in_pool(make, order.count, min(workers, order.count))
+    most = min(workers, order.count)
+    return _all_or_none(make_with(Pool(most) if most > 1 else Here(), order))
 
 
-def _make_in_pool(make: Make, count: int, workers: int) -> Iterator[Picture]:
-    with get_context("spawn").Pool(workers, _start_worker) as pool:
-        yield from map(picture_of, pool.imap(make, range(count)))
+def make_with(spread: Spread, order: Order, *, first: int = 0) -> Iterator[Picture | Failure]:
+    """The images of the order from number `first` on, made where `spread` does its work.
+
+    For one that cannot be made there is a failure.
+
+    Raises:
+        UsageError, PatternError, RecipeError, MicrographError: as `maker`, at once.
+    """
+    return map(_pictured, spread.map(maker(order), range(first, order.count)))
 
 
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
-    cv2.setNumThreads(1)  # there is a worker a core already
+def _pictured(made: Made | Failure) -> Picture | Failure:
+    return made if isinstance(made, Failure) else picture_of(made)
+
+
+def _all_or_none(pictures: Iterable[Picture | Failure]) -> Iterator[Picture]:
+    for picture in pictures:
+        if isinstance(picture, Failure):
+            raise DatasetError(picture.of(f"image {picture.item}"))
+        yield picture

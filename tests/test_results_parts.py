@@ -13,8 +13,9 @@ import pytest
 from analysed import draw_discs, result_of, run_of
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed (the cluster extra)")
-fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (the cluster extra)")
+pytest.importorskip("fsspec", reason="fsspec is not installed (the cluster extra)")
 
+import fsspec
 from pyarrow import parquet
 
 import nanotally.results.parts

@@ -7,7 +7,15 @@ from nanotally.trainer.evaluation.classes import classes_of, thresholds_of
 from nanotally.trainer.evaluation.counts import ClassScore, Counts, Part
 from nanotally.trainer.evaluation.headline import Headline
 from nanotally.trainer.evaluation.pooled import Fold, pooled
-from nanotally.trainer.evaluation.questions import LOWEST_SCORE, Question, judge, judgeable, judged_of, pictures_of
+from nanotally.trainer.evaluation.questions import (
+    LOWEST_SCORE,
+    Question,
+    judge,
+    judge_with,
+    judgeable,
+    judged_of,
+    pictures_of,
+)
 from nanotally.trainer.evaluation.report import write_report
 from nanotally.trainer.evaluation.score import Evaluation, best_thresholds, evaluate
 from nanotally.trainer.evaluation.text import figures, text
@@ -30,6 +38,7 @@ __all__ = [
     "evaluate",
     "figures",
     "judge",
+    "judge_with",
     "judgeable",
     "judged_of",
     "pictures_of",

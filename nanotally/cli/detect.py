@@ -49,7 +49,7 @@ def detect(
         ),
     ] = "csv,json",
     overlay: Annotated[bool, typer.Option("--overlay", help="Also draw the boxes into pictures.")] = False,
-    engine: Annotated[str, typer.Option(help="auto or openvino.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, openvino or tensorrt.")] = "auto",
     score: Annotated[float | None, typer.Option(help="Lowest score to keep; left out: the model's own.")] = None,
     scale: Annotated[float, typer.Option(help="Network pixels per image pixel at the finest level.")] = 1.0,
     nm_per_px: Annotated[

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nanotally.cli import app
+from nanotally.cli.options import Dask
 from nanotally.cli.progress import progress
 from nanotally.errors import UsageError
+from nanotally.spread import spread_over
 
 if TYPE_CHECKING:
-    from nanotally.generator.orders import Picture
+    from nanotally.generator.orders import Order, Picture
 
 SHAPES, COUNT, MOST, SIZE, RECIPE = "cube,quasi_sphere", 10, 500, "1280x960", "sem"
 
@@ -61,17 +63,22 @@ def generate(
     ] = "yolo",
     preview: Annotated[bool, typer.Option(help="Also write preview.png, a contact sheet with boxes.")] = False,
     workers: Annotated[int | None, typer.Option(help="Processes; left out: one a core. Never changes a byte.")] = None,
+    dask: Dask = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
 ) -> None:
-    """Make labelled synthetic micrographs from a pattern file or from procedural shapes."""
+    """Make labelled synthetic micrographs from a pattern file or from procedural shapes.
+
+    The same command again goes on with a set that was broken off.
+    """
     from nanotally.generator.dataset import write_set
-    from nanotally.generator.orders import Order, make_all
+    from nanotally.generator.orders import Order
 
     seed = time.time_ns() % 2**32 if seed is None else seed
-    facts: dict[str, object]
     if preset is not None:
         plain = (shapes, count, max_particles, size, recipe) == (SHAPES, COUNT, MOST, SIZE, RECIPE)
-        facts, pictures, count = _preset(preset, seed, real, alone=plain and not (pattern or mode or backgrounds))
+        alone = plain and not (pattern or mode or backgrounds or dask)
+        facts, pictures, count = _preset(preset, seed, real, alone=alone)
+        totals = write_set(facts, progress(pictures, "micrographs", count), out, _names(labels), preview=preview)
     elif real is not None:
         raise UsageError("--real goes with --preset A or --preset B")
     else:
@@ -81,11 +88,25 @@ def generate(
             mode=mode or ("paper" if pattern else "sem"), backgrounds=str(backgrounds) if backgrounds else None,
             count=count, max_particles=max_particles, width=width, height=height, seed=seed,
         )  # fmt: skip
-        facts, pictures = asdict(order), make_all(order, workers=(os.cpu_count() or 1) if workers is None else workers)
-    totals = write_set(facts, progress(pictures, "micrographs", count), out, _names(labels), preview=preview)
+        totals = _write(order, out, labels, preview=preview, workers=workers, dask=dask)
     particles = ", ".join(f"{n} {name}" for name, n in totals.items() if name != "images")
     told = f"{out}: {totals['images']} images, {particles}; seed {seed}"
     print(json.dumps({"out": str(out), "seed": seed, **totals}) if as_json else told)
+
+
+def _write(
+    order: Order, out: Path, labels: str, *, preview: bool, workers: int | None, dask: str | None
+) -> dict[str, int]:
+    """Write the set, or what is missing of it; answers its totals."""
+    from nanotally.generator.dataset import begun, write_set
+    from nanotally.generator.orders import make_with
+
+    facts, formats = asdict(order), _names(labels)
+    first = begun(facts, out, formats, preview=preview)
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    with spread_over(dask, workers=min(workers, max(order.count - first, 1))) as spread:
+        made = progress(make_with(spread, order, first=first), "micrographs", order.count - first)
+        return write_set(facts, made, out, formats, preview=preview, first=first)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -23,6 +23,8 @@ B = TypeVar("B")
 T = TypeVar("T")
 
 LOCAL = "local"
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""Run by our own workers: Ctrl-C is for the parent, which ends them."""
 CONNECT_S = 20.0
 AHEAD = 4
 """Items a thread of the cluster that are on their way at a time: enough that no worker waits for the next."""
@@ -43,20 +45,20 @@ def cluster_at(address: str, *, workers: int | None = None) -> Iterator[Cluster]
     Raises:
         NanotallyError: if no scheduler answers there.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is told in our words
+    for name in ("distributed", "distributed.client"):  # what matters of what they say is told in our words
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         if address == LOCAL:
             own = LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=workers or os.cpu_count() or 1, threads_per_worker=1, host="127.0.0.1",
                 dashboard_address=None, silence_logs=logging.CRITICAL, scheduler_kwargs={"allowed_failures": 0},
+                preload=[DEAF],
             )  # fmt: skip
             stack.enter_context(own)
         try:
             if address != LOCAL:  # a Client that finds nobody takes long to say so
                 socket.create_connection(get_address_host_port(address), CONNECT_S).close()
-            client = Client(  # type: ignore[no-untyped-call]
-                own if address == LOCAL else address, timeout=CONNECT_S
-            )
+            client = Client(own if address == LOCAL else address, timeout=CONNECT_S)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             raise NanotallyError(
                 f"--dask {address}: no scheduler answers there ({error}); start one with `dask scheduler`, and workers"

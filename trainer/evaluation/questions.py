@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nanotally.bundle import Bundle
 from nanotally.detect import Detector, DetectSettings, load_engine
+from nanotally.detect.portable import Portable
 from nanotally.detections import Detections, iou
 from nanotally.errors import DatasetError
 from nanotally.labels import Dataset, LabelledImage, Sample, read_mask
@@ -18,8 +19,9 @@ from nanotally.measure import darknet
 from nanotally.measure.contact import touching_boxes, touching_in_mask
 from nanotally.measure.judged import Judged
 from nanotally.micrograph import Micrograph, image_size, read_micrograph
+from nanotally.spread import Failure, Spread
 from nanotally.trainer.evaluation.classes import places_of
-from nanotally.trainer.evaluation.index import OTHER, UNKNOWN, read_index
+from nanotally.trainer.evaluation.index import OTHER, UNKNOWN, Entry, read_index
 from nanotally.trainer.pictures import EMPS_INDEX
 
 LOWEST_SCORE = darknet.LOWEST_SCORE
@@ -51,6 +53,23 @@ class Question:
     difficult: NDArray[np.bool_]
     contact: float
     group: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Posed:
+    """A question whose picture is not read yet, so that it can be sent.
+
+    Attributes:
+        sample: the file and its labels.
+        entry: what the set's index says of it.
+        mask: of its instances, if there is such a file.
+        border_difficult: as in `pictures_of`.
+    """
+
+    sample: Sample
+    entry: Entry
+    mask: Path
+    border_difficult: bool
 
 
 def judgeable(labelled: Dataset, *, modality: str | None = None) -> Dataset:
@@ -91,17 +110,25 @@ def pictures_of(labelled: Dataset, *, border_difficult: bool = False) -> Iterato
         DatasetError: if the set has an index that cannot be read.
         LabelError: if an instance mask is not one.
     """
+    for posed in _posed(labelled, border_difficult=border_difficult):
+        yield _question(posed)
+
+
+def _posed(labelled: Dataset, *, border_difficult: bool) -> Iterator[Posed]:
     index = read_index(labelled.folder)
     for sample in labelled.samples:
-        micrograph = read_micrograph(sample.image)
-        entry = index.get(sample.image.name, UNKNOWN)
-        truth = sample.labels.detections
-        difficult = sample.labels.difficult | _among(truth, entry.cut)
-        if border_difficult:
-            difficult |= cut_by_border(truth, micrograph.image.shape)
         mask = labelled.folder / MASKS / f"{sample.image.stem}.png"
-        contact = _contact(truth, mask, micrograph.image.shape)
-        yield Question(sample.image, micrograph, truth, difficult, contact, entry.group)
+        there = replace(sample, image=sample.image.absolute())  # a worker has a working directory of its own
+        yield Posed(there, index.get(sample.image.name, UNKNOWN), mask.absolute(), border_difficult)
+
+
+def _question(posed: Posed) -> Question:
+    micrograph, truth = read_micrograph(posed.sample.image), posed.sample.labels.detections
+    difficult = posed.sample.labels.difficult | _among(truth, posed.entry.cut)
+    if posed.border_difficult:
+        difficult |= cut_by_border(truth, micrograph.image.shape)
+    contact = _contact(truth, posed.mask, micrograph.image.shape)
+    return Question(posed.sample.image, micrograph, truth, difficult, contact, posed.entry.group)
 
 
 def cut_by_border(truth: Detections, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -134,15 +161,50 @@ def judge(bundle: Bundle, questions: Iterable[Question], *, engine: str = "auto"
     Raises:
         BundleError: if two classes of the bundle mean the same one.
     """
-    places = places_of(bundle)
-    detector = Detector(bundle, load_engine(engine, bundle), DetectSettings(score=LOWEST_SCORE, scale=scale))
-    judged = []
-    for asked in questions:
+    judge = _Judge(places_of(bundle), _portable(bundle, engine, scale))
+    return [judge(asked) for asked in questions]
+
+
+def judge_with(
+    spread: Spread,
+    bundle: Bundle,
+    labelled: Dataset,
+    *,
+    border_difficult: bool = False,
+    engine: str = "auto",
+    scale: float = 1.0,
+) -> Iterator[Judged | Failure]:
+    """The same as `judge` of `pictures_of`, but read and run where `spread` does its work.
+
+    For a picture that cannot be read there is a failure.
+
+    Raises:
+        BundleError: as `judge`.
+        DatasetError: as `pictures_of`.
+    """
+    judge = _Judge(places_of(bundle), _portable(bundle, engine, scale))
+    return spread.map(judge.of_posed, _posed(labelled, border_difficult=border_difficult))
+
+
+def _portable(bundle: Bundle, engine: str, scale: float) -> Portable:
+    settings = DetectSettings(score=LOWEST_SCORE, scale=scale)
+    return Portable(Detector(bundle, load_engine(engine, bundle), settings), engine)
+
+
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """Answers questions. `places`: class ids of the labels, by those of the bundle."""
+
+    places: NDArray[np.uint16]
+    portable: Portable
+
+    def __call__(self, asked: Question) -> Judged:
         micrograph = asked.micrograph
-        found = detector.detect(micrograph.image, field=micrograph.field).detections
-        found = replace(found, class_id=places[found.class_id])
-        judged.append(judged_of(asked, found))
-    return judged
+        found = self.portable.detector.detect(micrograph.image, field=micrograph.field).detections
+        return judged_of(asked, replace(found, class_id=self.places[found.class_id]))
+
+    def of_posed(self, posed: Posed) -> Judged:
+        return self(_question(posed))
 
 
 def judged_of(asked: Question, found: Detections) -> Judged:
