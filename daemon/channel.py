@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nanotally.daemon.calibration import Calibration
@@ -53,6 +54,7 @@ class Channel:
         self.told_state: SourceState | None = None
         self.over = False
         self._detector_setup = setup
+        self._held: Frame | None = None
         self._in_field: int | None = None
         self._stock = time.monotonic(), 0
         self._rate = 0.0
@@ -65,6 +67,9 @@ class Channel:
 
     def take(self) -> Frame | None:
         """The next frame, or None where none waits."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            return held
         try:
             frame = self.feed.mailbox.take(0)
         except EOFError:
@@ -74,6 +79,10 @@ class Channel:
         while frame is not None and adopted and adopted[0][0] <= frame.number:
             self._prepared_as(adopted.popleft()[1])
         return frame
+
+    def hold(self, frame: Frame) -> None:
+        """Have this frame, which was taken, taken once more."""
+        self._held = frame
 
     def _prepared_as(self, settings: SourceConfig) -> None:
         before, self.settings = self.settings, settings
@@ -101,7 +110,7 @@ class Channel:
         """The detector looks at the frames to come in another way."""
         before, self._detector_setup = self._detector_setup, setup
         self.setup = setup.of_source(self.settings)
-        if setup.model != before.model:
+        if replace(setup.model, engine=before.model.engine) != before.model:  # another engine finds the same particles
             self.begin_group()
 
     def begin_session(self, session: Session | None) -> None:

@@ -10,13 +10,14 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from nanotally.daemon.endpoint import fault_without_keys, host_of, is_loopback
+from nanotally.daemon.endpoint import fault_without_keys, host_of
 from nanotally.daemon.gate import SecurityConfig
 from nanotally.daemon.harvest.settings import HarvestConfig
 from nanotally.daemon.recording.settings import RecordingConfig
 from nanotally.detect import DetectSettings
-from nanotally.detect.engines import ENGINES
+from nanotally.detect.engines import is_known, unknown
 from nanotally.errors import WireError
+from nanotally.loopback import is_loopback
 from nanotally.wire import check_name
 from nanotally.wire.control import CONTROL_ENDPOINT
 from nanotally.wire.replay import REPLAY_ENDPOINT
@@ -64,15 +65,15 @@ class ModelConfig:
 
     Attributes:
         bundle: folder of the model bundle, or name of one that ships with nanotally; "": `default`.
-        engine: what runs it: `auto` or `openvino`.
+        engine: what runs it: `auto`, `openvino`, or `v2:` and the URL of a model on a server.
     """
 
     bundle: str = ""
     engine: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise ValueError(f"engine {self.engine!r} is not known; there are {', '.join(ENGINES)}")
+        if not is_known(self.engine):
+            raise ValueError(unknown(self.engine))
 
 
 @dataclass(frozen=True, kw_only=True)

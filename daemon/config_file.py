@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from nanotally.daemon.config import SOURCE, Config, SourceConfig
+from nanotally.daemon.config import SOURCE, Config
 from nanotally.errors import ConfigError
+
+T = TypeVar("T")
 
 
 def read_config(
@@ -34,8 +36,7 @@ def read_config(
         ConfigError: if the file cannot be read, has an unknown key, or a value of the wrong type or range.
     """
     where = str(path) if path else "command line"
-    table = _read_toml(path) if path else {}
-    _check_keys(table, Config, where)
+    table = read_table(path, Config) if path else {}
     if uri is not None:
         name = next(iter(table.get("source", {})), SOURCE)
         table["source"] = {name: {"uri": uri}}
@@ -44,19 +45,35 @@ def read_config(
     for key, value in (("bundle", bundle), ("engine", engine)):
         if value is not None:
             table.setdefault("model", {})[key] = value
-    try:
-        return msgspec.convert(table, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {_readable(str(error))}") from error
+    return converted(table, Config, where)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_table(path: Path, cls: type) -> dict[str, Any]:
+    """What a TOML file says, every key of which is one of `cls`, a dataclass, or of those below it.
+
+    Raises:
+        ConfigError: if it cannot be read, or has an unknown key.
+    """
     try:
-        return dict(msgspec.toml.decode(path.read_bytes()))
+        table = dict(msgspec.toml.decode(path.read_bytes()))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; give the path of a TOML file") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
+    _check_keys(table, cls, str(path))
+    return table
+
+
+def converted(table: dict[str, Any], cls: type[T], where: str) -> T:
+    """A table as the dataclass `cls`.
+
+    Raises:
+        ConfigError: if a value is of the wrong type or range.
+    """
+    try:
+        return msgspec.convert(table, cls)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {_readable(str(error))}") from error
 
 
 def _check_keys(table: Any, cls: type, where: str, prefix: str = "") -> None:
@@ -72,11 +89,17 @@ def _check_keys(table: Any, cls: type, where: str, prefix: str = "") -> None:
             raise ConfigError(f"{where}: unknown key {prefix}{key}; {advice}")
         if dataclasses.is_dataclass(hints[key]):
             _check_keys(value, hints[key], where, f"{prefix}{key}.")
-        elif hints[key] == dict[str, SourceConfig]:
+        elif named := _named(hints[key]):
             if not isinstance(value, dict) or not all(isinstance(inner, dict) for inner in value.values()):
                 raise ConfigError(f"{where}: {key} needs a name: write [{key}.NAME] above its keys")
             for name, inner in value.items():
-                _check_keys(inner, SourceConfig, where, f"{prefix}{key}.{name}.")
+                _check_keys(inner, named, where, f"{prefix}{key}.{name}.")
+
+
+def _named(hint: Any) -> type | None:
+    """The dataclass of tables that have names, as `source` has; None for whatever is not such a table."""
+    inner = get_args(hint)[1:] if get_origin(hint) is dict else ()
+    return next((cls for cls in inner if isinstance(cls, type) and dataclasses.is_dataclass(cls)), None)
 
 
 def _readable(message: str) -> str:

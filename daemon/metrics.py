@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from nanotally import __version__
 from nanotally.daemon.feed import Feed
 from nanotally.daemon.journal import Journal
+from nanotally.daemon.outage import Outage
 from nanotally.daemon.publish import Publisher
 from nanotally.daemon.refusals import Refusals
 from nanotally.daemon.report import Setup
@@ -45,11 +46,12 @@ class Metrics(Collector):
         journal: Journal,
         setup: Setup,
         refusals: Sequence[Refusals] = (),
+        outage: Outage | None = None,
     ) -> None:
         """Start all counts at zero, so that the first event is a rise."""
         disable_created_metrics()  # type: ignore[no-untyped-call] # they would double the number of series
         self._feeds, self._publisher, self._journal, self._setup = feeds, publisher, journal, setup
-        self._refusals = refusals
+        self._refusals, self._outage = refusals, outage or Outage()
         self._last: dict[str, DetectionsMessage] = {}
         self.registry = CollectorRegistry()
         self._make_counters(self.registry)
@@ -203,6 +205,9 @@ class Metrics(Collector):
             values = ((source, getattr(last, figure, None)) for source, last in told.items())
             samples = (([source], nan if value is None else value) for source, value in values)
             yield _filled(GaugeMetricFamily(name, what, labels=["source"]), *samples)
+        known = (([source], nan if last is None else last.nm_per_px is not None) for source, last in told.items())
+        text = "1 while the pixel size of the last frame is known, 0 while it is not."
+        yield _filled(GaugeMetricFamily("nanotally_pixel_size_known", text, labels=["source"]), *known)
 
     def _of_daemon(self) -> Iterator[Metric]:
         feeds = self._feeds
@@ -210,6 +215,11 @@ class Metrics(Collector):
             CounterMetricFamily("nanotally_messages_published", "Messages sent, whoever listened.", labels=["kind"]),
             *(([kind], sum(self._publisher.sent(kind, feed.name) for feed in feeds)) for kind in KINDS),
         )
+        answers = self._outage.fault is None
+        yield GaugeMetricFamily("nanotally_engine_up", "1 while frames are looked at, 0 while they cannot be.", answers)
+        room = self._journal.free_bytes()
+        text = "Room on the disk of the journal; NaN where none is kept."
+        yield GaugeMetricFamily("nanotally_journal_free_bytes", text, nan if room is None else room)
         yield GaugeMetricFamily(
             "nanotally_subscriptions", "Topic prefixes subscribed to.", self._publisher.subscriptions
         )

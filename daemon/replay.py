@@ -30,11 +30,13 @@ class Question(msgspec.Struct):
         source: whose messages.
         after_offset: of the last one that is not wanted; None: all are.
         limit: most messages of a page.
+        instance: of which daemon, by which a forwarder finds it. A daemon answers with its own whatever is asked for.
     """
 
     source: str
     after_offset: int | None = None
     limit: int = MOST_RECORDS
+    instance: str | None = None
 
 
 class ReplayServer(RouterThread):

@@ -10,6 +10,7 @@
     ├── DatasetError        a folder that is not a data set
     ├── BundleError         a model bundle that is missing, damaged or of another schema
     ├── EngineError         an inference engine that cannot be had or has failed
+    │   └── EngineUnavailable  one on a server that gives no answer now, and may again
     ├── SourceError         a feed that cannot be opened or has broken
     │   └── EndOfFeed       a finite feed that was read to its end: not a fault
     └── WireError           a message that breaks the wire format
@@ -68,6 +69,10 @@ class BundleError(NanotallyError):
 
 class EngineError(NanotallyError):
     """An inference engine that cannot be had or has failed."""
+
+
+class EngineUnavailable(EngineError):  # noqa: N818 - it passes
+    """An inference engine on a server that gives no answer now, and may again."""
 
 
 class SourceError(NanotallyError):

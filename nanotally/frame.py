@@ -8,8 +8,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-FrameState = Literal["live", "partial", "frozen", "blank"]
-"""What a frame is worth. Only a live frame is counted: a lost signal is never a count of zero."""
+FrameState = Literal["live", "partial", "frozen", "blank", "unexamined"]
+"""What a frame is worth. Only a live frame is counted: a lost signal is never a count of zero. `unexamined` would have
+been live, but the engine, on a server, did not answer."""
 
 SourceState = Literal["up", "stalled", "lost", "ended"]
 """What a feed is doing. `ended`: a finite feed was read to its end."""

@@ -25,7 +25,7 @@ from nanotally.daemon.config import (
     SourceConfig,
 )
 from nanotally.daemon.service import Service
-from nanotally.detect import Found
+from nanotally.detect import Detector, Found
 from nanotally.wire import DetectionsMessage, Gap, Message, StatusMessage, Subscriber
 
 ANY = "tcp://127.0.0.1:*"
@@ -112,9 +112,9 @@ class Daemon:
 
 
 @contextmanager
-def running(config: Config) -> Iterator[Daemon]:
+def running(config: Config, make_detector: Callable[[Config], Detector] = Few) -> Iterator[Daemon]:
     """The daemon, for as long as the block runs; a lost source is tried again soon."""
-    service = Service(config, Few)
+    service = Service(config, make_detector)
     before, feed_module.BACK_OFF_S = feed_module.BACK_OFF_S, (0.3, 0.3)
     try:
         service.startup()

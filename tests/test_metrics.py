@@ -39,7 +39,7 @@ def publisher() -> Iterator[Publisher]:
 @pytest.fixture
 def journal() -> SimpleNamespace:
     """What metrics read from a journal."""
-    return SimpleNamespace(fault=lambda source: None)
+    return SimpleNamespace(fault=lambda source: None, free_bytes=lambda: None)
 
 
 @pytest.fixture

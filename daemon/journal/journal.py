@@ -93,6 +93,13 @@ class Journal:
         book = self.books.get(source)
         return self._fault if book is None else book.fault or self._syncer.fault
 
+    def free_bytes(self) -> int | None:
+        """Room on the disk of the journal; None where none is kept."""
+        if self._lock is None:
+            return None
+        disk = os.fstatvfs(self._lock)
+        return disk.f_bavail * disk.f_frsize
+
     def close(self) -> None:
         """Bring everything to the disk and let others have the directory. May be called twice."""
         for book in self.books.values():

@@ -27,7 +27,7 @@ def replay(
         typer.Option(help="TOML file whose model, settings and sockets stand instead of the recorded ones."),
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Bundle folder; left out: the model of the recording.")] = None,
-    engine: Annotated[str | None, typer.Option(help="auto or openvino.", metavar="ENGINE")] = None,
+    engine: Annotated[str | None, typer.Option(help="auto, openvino or tensorrt.", metavar="ENGINE")] = None,
     real_time: Annotated[
         bool, typer.Option("--real-time", help="At the pace it had, as a live feed that drops what it must.")
     ] = False,

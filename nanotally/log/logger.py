@@ -173,7 +173,7 @@ class Logger:
         page: Page | None = None
         trouble = f"the journal at {endpoint} does not answer; give --replay if it is elsewhere"
         try:
-            page = self._client.ask(source[1], after_offset=after_offset, timeout_s=ANSWER_S)
+            page = self._client.ask(source[1], after_offset=after_offset, timeout_s=ANSWER_S, instance=source[0])
             if page is not None and page.facts.instance != source[0]:
                 trouble = f"the journal at {endpoint} is that of {page.facts.instance}; give --replay"
                 page = None

@@ -107,7 +107,7 @@ class DetectionsMessage:
         width, height: of the frame in pixels.
         nm_per_px: nanometres a pixel (x, y), or None where it is not known.
         pixel_size_from: where that comes from, in a word or two.
-        state: of the frame: `live`, `partial`, `frozen` or `blank`.
+        state: of the frame: `live`, `partial`, `frozen`, `blank` or `unexamined`.
         classes: names, in the order of the column `class`.
         counts: particles a class; None unless the frame is live.
         unique: different particles a class since the group began, or None where nothing is tracked.
@@ -227,6 +227,7 @@ class StatusMessage:
         last_seq: sequence number of the last detections message; 0 before the first.
         last_offset: of the newest message in the journal, or None where none is kept.
         journal_fault: why the last message is not safe in the journal, in one line, or None.
+        engine_fault: why frames are not looked at, in one line, or None while they are.
         replay: endpoint that answers what the journal holds, or None where none is kept.
         session: that goes on, or None where none was started.
         stopping: True in the last status of a run; a daemon that was killed sends none.
@@ -248,6 +249,7 @@ class StatusMessage:
     last_seq: int
     last_offset: int | None = None
     journal_fault: str | None = None
+    engine_fault: str | None = None
     replay: str | None = None
     session: Session | None = None
     stopping: bool = False

@@ -97,7 +97,15 @@ class ReplayClient(Dealer):
         """Connect, see `Dealer`."""
         super().__init__(endpoint, keys=keys)
 
-    def ask(self, source: str, *, after_offset: int | None, limit: int = MOST_RECORDS, timeout_s: float) -> Page | None:
+    def ask(
+        self,
+        source: str,
+        *,
+        after_offset: int | None,
+        limit: int = MOST_RECORDS,
+        timeout_s: float,
+        instance: str | None = None,
+    ) -> Page | None:
         """The next page, or None if no answer came within `timeout_s`.
 
         Args:
@@ -105,11 +113,14 @@ class ReplayClient(Dealer):
             after_offset: of the last message that is there already; None: from the oldest that the journal holds.
             limit: most messages; fewer come where they are large.
             timeout_s: how long to wait.
+            instance: of which daemon, where a forwarder answers for several.
 
         Raises:
             WireError: if the daemon refused, or its answer breaks the wire format.
         """
         question = {"schema": SCHEMA, "source": source, "after_offset": after_offset, "limit": limit}
+        if instance is not None:
+            question["instance"] = instance
         self._send(to_json(question))
         if self._socket.poll(round(1000 * timeout_s)):
             return decode_page(self._socket.recv_multipart())

@@ -1,0 +1,1 @@
+"""The forwarder: many daemons at one address. `nanotally forward`."""
