@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from nanotally.errors import UsageError
+from nanotally.loopback import is_loopback
 
 
 class Bind(NamedTuple):
@@ -33,11 +33,3 @@ class Bind(NamedTuple):
         if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
             raise UsageError(f"{text}: not HOST:PORT, such as 127.0.0.1:8078")
         return cls(host.strip("[]"), int(port))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine is called so."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name, or nothing of the kind

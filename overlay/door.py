@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from nanotally.overlay.bind import is_loopback
+from nanotally.loopback import is_loopback
 from nanotally.overlay.login import COOKIE, Login
 
 HEADERS = {
