@@ -119,7 +119,7 @@ def _model(config: Config) -> Iterator[Finding]:
     engine.infer(tiles)
     tile_ms = 1000 * (time.monotonic() - started) / len(tiles)
     engine.close()
-    yield Finding("engine", "ok", f"{engine.description}, {tile_ms:.1f} ms a tile of {manifest.input_size_px} px")
+    yield Finding("engine", "ok", f"{tile_ms:.1f} ms a tile of {manifest.input_size_px} px, {engine.description}")
 
 
 def _gpu() -> Finding:

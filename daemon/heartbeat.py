@@ -79,5 +79,6 @@ class Heartbeat:
             journal=service.journal,
             replay=None if service.replay is None else service.replay.endpoint,
             stopping=stopping,
+            engine_fault=service.outage.fault,
         )
         publisher.send(status)

@@ -24,6 +24,7 @@ def load_detector(config: Config) -> Detector:
     bundle = load_bundle(config.model.bundle or None)
     engine = load_engine(config.model.engine, bundle)
     log.info("model %s (%s) on %s", bundle.manifest.name, bundle.manifest.sha256[:12], engine.description)
+    detector = Detector(bundle, engine, config.detect)
     side = bundle.manifest.input_size_px
-    engine.infer(np.zeros((1, 1, side, side), np.float32))  # the first is slow, and not to be a frame's
-    return Detector(bundle, engine, config.detect)
+    detector.detect(np.zeros((side, side), np.uint8))  # the first is slow, and not to be a frame's
+    return detector

@@ -186,6 +186,7 @@ def status_message(
     journal: Journal,
     replay: str | None,
     stopping: bool,
+    engine_fault: str | None = None,
 ) -> StatusMessage:
     """How a source is."""
     feed = channel.feed
@@ -204,6 +205,7 @@ def status_message(
         last_seq=last_seq,
         last_offset=journal.last_offset(channel.name),
         journal_fault=journal.fault(channel.name),
+        engine_fault=engine_fault,
         replay=replay,
         session=channel.session,
         stopping=stopping,

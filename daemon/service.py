@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from threading import Event
 
@@ -26,6 +26,7 @@ from nanotally.daemon.preparation import Preparation
 from nanotally.daemon.publish import Publisher, to_jpeg
 from nanotally.daemon.replay import ReplayServer
 from nanotally.daemon.sources import open_source
+from nanotally.daemon.stages import timed
 from nanotally.daemon.succession import Succession
 from nanotally.detect import Detector, Found
 from nanotally.detections import Detections
@@ -55,14 +56,6 @@ NOTHING = Found(Detections.empty(), truncated=False, tiles=0, latency_ms={})
 
 STOP_S = 1.8
 """After a signal to stop the process ends within this, whatever hangs: an engine, a driver, a disk."""
-
-
-@contextmanager
-def timed(latency_ms: dict[str, float], stage: str) -> Iterator[None]:
-    """Take down how many milliseconds the block took."""
-    started_ns = time.monotonic_ns()
-    yield
-    latency_ms[stage] = (time.monotonic_ns() - started_ns) / 1e6
 
 
 class Service:

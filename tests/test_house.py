@@ -193,6 +193,7 @@ def test_archive_and_wheel_hold_every_program(tmp_path: Path) -> None:
     wanted |= {
         "nanotally/models/default/model.onnx",
         "nanotally/models/default-int8/model.onnx",
+        "nanotally/detect/engines/tensorrt/kernels.ptx",
         "nanotally/overlay/page/index.html",
         "nanotally/trainer/architectures/nanotally-n.yaml",
     }

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +36,8 @@ from nanotally.daemon.config import (
 from nanotally.daemon.loading import load_detector
 from nanotally.daemon.service import Service
 from nanotally.detect import Detector, Engine
+from nanotally.detect.batches import Look
+from nanotally.detect.pipeline import Pipeline, Sight
 from nanotally.errors import NanotallyError
 
 WARM_S = 1.0
@@ -87,18 +89,43 @@ class Lent:
         return self._engine.infer(batch)
 
     def again_ms(self, for_s: float) -> float:
-        """Median milliseconds of the last batch of each size together, again and again."""
+        """Median milliseconds of the last frame, again and again."""
         took: list[float] = []
         until_s = time.monotonic() + for_s
         while not took or time.monotonic() < until_s:
             begun = time.monotonic_ns()
-            for batch in self._batches.values():
-                self._engine.infer(batch)
+            self._once()
             took.append((time.monotonic_ns() - begun) / 1e6)
         return float(np.median(took))
 
+    def _once(self) -> None:
+        for batch in self._batches.values():
+            self._engine.infer(batch)
+
     def close(self) -> None:
         """Not yet."""
+
+
+class LentPipeline(Lent):
+    """The same of an engine that keeps its tiles to itself: what is repeated is its last look, from field to box."""
+
+    def __init__(self, engine: Engine, pipeline: Pipeline) -> None:
+        super().__init__(engine)
+        self._pipeline = pipeline
+        self._last: tuple[Sequence[Look], NDArray[np.float32]] = (), np.zeros(0, np.float32)
+
+    def look(self, looks: Sequence[Look], thresholds: NDArray[np.float32]) -> Sight:
+        """As the engine does."""
+        self._last = looks, thresholds
+        return self._pipeline.look(looks, thresholds)
+
+    def _once(self) -> None:
+        self._pipeline.look(*self._last)
+
+
+def lend(engine: Engine) -> Lent:
+    """Lend an engine, with its pipeline if it has one."""
+    return LentPipeline(engine, engine) if isinstance(engine, Pipeline) else Lent(engine)
 
 
 def bench(footage: Footage, *, bundle: str = "", engine: str = "auto", seconds: float = 10.0) -> Result:
@@ -118,7 +145,7 @@ def bench(footage: Footage, *, bundle: str = "", engine: str = "auto", seconds: 
         footage.save(folder / "footage.npz")
         config = _config(folder, ModelConfig(bundle=bundle, engine=engine))
         loaded = load_detector(config)
-        lent = Lent(loaded.engine)
+        lent = lend(loaded.engine)
         detector = Detector(loaded.bundle, lent, config.detect)
         height, width = footage.images.shape[1:]
         tiles = detector.detect(footage.images[0, : height - footage.databar_px]).tiles

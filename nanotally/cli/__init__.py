@@ -33,16 +33,20 @@ def main() -> None:
             demo,
             detect,
             doctor,
+            engine,
             evaluate,
             export,
+            forward,
             generate,
             keys,
             log,
+            overlay,
             replay,
             run,
             simulate,
             templates,
             train,
+            view,
         )
 
         app()

@@ -28,7 +28,7 @@ def bench(
     *,
     particles: Annotated[int, typer.Option(min=1, help="A frame, where frames are simulated.")] = 300,
     model: Annotated[Path | None, typer.Option(help="Bundle folder; left out: the default model.")] = None,
-    engine: Annotated[str, typer.Option(help="auto or openvino.", metavar="ENGINE")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, openvino or tensorrt.", metavar="ENGINE")] = "auto",
     seconds: Annotated[float, typer.Option(min=2, help="How long each of two runs of the daemon is.")] = 10.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:

@@ -43,7 +43,7 @@ def run(
         str | None, typer.Option(help="Feed: dir:FOLDER, file:VIDEO, sim:, or a plain path.", metavar="URI")
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Model bundle, or `default-int8`; left out: the default.")] = None,
-    engine: Annotated[str | None, typer.Option(help="auto or openvino.", metavar="ENGINE")] = None,
+    engine: Annotated[str | None, typer.Option(help="auto, openvino or tensorrt.", metavar="ENGINE")] = None,
     instance: Annotated[
         str | None, typer.Option(help="Name of the microscope in every message.", metavar="NAME")
     ] = None,

@@ -13,7 +13,7 @@ class Candidates:
     """Boxes that may be particles, before merging.
 
     Attributes:
-        tile: (n,) int64, row of the batch in which the box was seen.
+        tile: (n,) int64, row of the tile in which the box was seen.
         xyxy: (n, 4) float32, x1 y1 x2 y2 in pixels of the tile.
         score: (n,) float32.
         class_id: (n,) uint16, the best class: a particle is a cube or a quasi-sphere, never both.

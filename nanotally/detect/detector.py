@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.bundle import Bundle
-from nanotally.detect.batches import Cutter
-from nanotally.detect.decode import decode_ultralytics
+from nanotally.detect.decode import Candidates
 from nanotally.detect.engines import Engine
 from nanotally.detect.merge import suppress
+from nanotally.detect.pipeline import pipeline_of
 from nanotally.detect.tiles import Level, largest_tile, plan_levels
 from nanotally.detections import FLAG_BORDER, FLAG_SEAM, Detections
 from nanotally.errors import ConfigError
 
 Box = tuple[int, int, int, int]
-Seen = tuple[Level, NDArray[np.float32]]
-"""A level, and the raw output of its tiles."""
+Seen = tuple[Level, Candidates]
+"""A level, and what may be particles in its tiles."""
 TOUCH_PX = 8
 """A box that comes this near to the edge of its tile, in network pixels, is taken to be cut by it. Networks end the box
 of a cut particle some pixels short of the edge; tiles overlap by twice this more than they are asked to, so that no
@@ -92,7 +92,7 @@ class Detector:
         self.bundle = bundle
         self.engine = engine
         self.tile_px = largest_tile(bundle.manifest.input_size_px, bundle.manifest.stride)
-        self._cutter = Cutter()
+        self._pipeline = pipeline_of(engine)
         self.adopt(settings or DetectSettings())
 
     def adopt(self, settings: DetectSettings) -> None:
@@ -124,38 +124,33 @@ class Detector:
     def detect_all(self, images: Sequence[tuple[NDArray[np.uint8], Box | None]]) -> list[Found]:
         """Particles of several images, each with its field; their tiles share one batch.
 
-        The milliseconds of `tile` and `infer` are those of the batch, for each of the images.
+        The milliseconds are those of the batch, for each of the images; to `decode` comes its own merging.
         """
-        started = time.monotonic_ns()
         fields = [field or (0, 0, image.shape[1], image.shape[0]) for image, field in images]
         parts = [image[y1:y2, x1:x2] for (image, _), (x1, y1, x2, y2) in zip(images, fields, strict=True)]
         plans = [self._plan(part.shape) for part in parts]
-        batches = self._cutter.cut([(part, level) for part, plan in zip(parts, plans, strict=True) for level in plan])
-        tiled = time.monotonic_ns()
-        raw: dict[int, NDArray[np.float32]] = {}
-        for batch in batches:
-            raw |= batch.by_look(self.engine.infer(batch.tiles))
-        inferred = time.monotonic_ns()
-        shared_ms = {"tile": (tiled - started) / 1e6, "infer": (inferred - tiled) / 1e6}
+        looks = [(part, level) for part, plan in zip(parts, plans, strict=True) for level in plan]
+        sight = self._pipeline.look(looks, self._thresholds)
         answers, first = [], 0
         for part, plan, (x1, y1, _, _) in zip(parts, plans, fields, strict=True):
-            seen = [(level, raw[first + rank]) for rank, level in enumerate(plan)]
-            answers.append(self._read(seen, part.shape, (x1, y1), shared_ms))
+            seen = list(zip(plan, sight.candidates[first : first + len(plan)], strict=True))
+            answers.append(self._merge(seen, part.shape, (x1, y1), sight.latency_ms))
             first += len(plan)
         return answers
 
-    def _read(
+    def _merge(
         self, seen: list[Seen], shape: tuple[int, ...], corner: tuple[int, int], shared_ms: Mapping[str, float]
     ) -> Found:
-        """The particles that the raw output of one field's tiles tells of."""
+        """The particles of one field, from the candidates of all its levels."""
         started = time.monotonic_ns()
         all_ = self._to_field(seen, shape)
         kept = suppress(all_.xyxy, all_.score, self.bundle.manifest.nms_iou)
         found = all_[kept[: self._most]]
         shifted = Detections(found.xyxy + np.array(corner * 2, np.float32), found.score, found.class_id, found.flags)
-        decode_ms = (time.monotonic_ns() - started) / 1e6
-        tiles = sum(len(raw) for _, raw in seen)
-        return Found(shifted, len(kept) > self._most, tiles, {**shared_ms, "decode": decode_ms})
+        merge_ms = (time.monotonic_ns() - started) / 1e6
+        tiles = sum(len(level.corners) for level, _ in seen)
+        latency_ms = {**shared_ms, "decode": shared_ms["decode"] + merge_ms}
+        return Found(shifted, len(kept) > self._most, tiles, latency_ms)
 
     def _plan(self, shape: tuple[int, ...]) -> list[Level]:
         height, width = shape
@@ -181,8 +176,7 @@ class Detector:
     def _to_field(self, seen: list[Seen], shape: tuple[int, ...]) -> Detections:
         """Candidates of all levels in field pixels, without those that another tile or level sees better."""
         parts = []
-        for rank, (level, raw) in enumerate(seen):
-            candidates = decode_ultralytics(raw, self._thresholds)
+        for rank, (level, candidates) in enumerate(seen):
             corner = level.corners[candidates.tile].astype(np.float32)
             box, side = candidates.xyxy, np.array(level.tile, np.float32)
             size = (box[:, 2:] - box[:, :2]).max(axis=1)
