@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 COARSE_DEG, FINE_DEG = 7.5, (1.25, 0.3)
 """Steps between the directions in which a contour's breadth is taken: for both Feret diameters, then for the least."""
+TINY = np.finfo(np.float32).tiny
 NO_AXIS = 1.05
 """Ratio of the axes below which a particle has no long one."""
 SIDE = 0.6
@@ -150,7 +151,7 @@ def _sides(x: Points, y: Points) -> Sides:
     """Sides of contours (k, n) about their middle: least squares on the inner part of each side, twice."""
     z = x + 1j * y
     chord = np.roll(z, -2, axis=0) - np.roll(z, 2, axis=0)
-    length = np.maximum(np.sqrt(np.square(chord.real) + np.square(chord.imag)), np.finfo(np.float32).tiny)
+    length = np.maximum(np.sqrt(np.square(chord.real) + np.square(chord.imag)), TINY)
     twofold = chord * chord / length
     fourfold = (twofold * twofold / length).sum(axis=0) / length.sum(axis=0)
     turn, right, down = np.angle(fourfold) / 4, np.float32(0), np.float32(0)
@@ -162,7 +163,7 @@ def _sides(x: Points, y: Points) -> Sides:
         turn = turn - lean.mean(axis=0)
         right, down = right + (far[0] - far[2]) / 2, down + (far[1] - far[3]) / 2
     breadth = far[:2] + far[2:]
-    bow = np.sqrt(stray.mean(axis=0)) / np.maximum(breadth.mean(axis=0), np.finfo(np.float32).tiny)
+    bow = np.sqrt(stray.mean(axis=0)) / np.maximum(breadth.mean(axis=0), TINY)
     return Sides(breadth, turn, np.abs(fourfold), bow)
 
 
@@ -173,7 +174,7 @@ def _line(out: Points, along: Points) -> tuple[Column, Column, Column]:
     far_on, along_on = on * out, on * along
     far, middle = far_on.sum(axis=0) / many, along_on.sum(axis=0) / many
     lean = _summed(far_on, along) / many - far * middle
-    slope = lean / np.maximum(_summed(along_on, along) / many - middle * middle, np.finfo(np.float32).tiny)
+    slope = lean / np.maximum(_summed(along_on, along) / many - middle * middle, TINY)
     return far, slope, np.maximum(_summed(far_on, out) / many - far * far - slope * lean, 0)
 
 
