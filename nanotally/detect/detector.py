@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nanotally.bundle import Bundle
 from nanotally.detect.decode import Candidates
-from nanotally.detect.engines import Engine
+from nanotally.detect.engine import Engine
 from nanotally.detect.merge import suppress
 from nanotally.detect.pipeline import pipeline_of
 from nanotally.detect.tiles import Level, largest_tile, plan_levels

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nanotally.detect.batches import Cutter, Look
 from nanotally.detect.decode import Candidates, decode_ultralytics
-from nanotally.detect.engines import Engine
+from nanotally.detect.engine import Engine
 
 
 @dataclass(frozen=True)
