@@ -10,6 +10,8 @@ import numpy as np
 import openvino as ov
 from fake_device import FakeDevice
 
+from nanotally.detect.engines.openvino import core
+
 TensorIOMode = enum.Enum("TensorIOMode", ["NONE", "INPUT", "OUTPUT"])
 DataType = enum.Enum("DataType", ["FLOAT", "HALF"])
 ExecutionContextAllocationStrategy = enum.Enum("ExecutionContextAllocationStrategy", ["STATIC", "USER_MANAGED"])
@@ -53,8 +55,7 @@ class Runtime:
 
 @cache
 def compiled(plan: bytes) -> ov.CompiledModel:
-    core = ov.Core()
-    return core.compile_model(core.read_model(plan, b""), "CPU", {"INFERENCE_NUM_THREADS": 1})
+    return core().compile_model(core().read_model(plan, b""), "CPU", {"INFERENCE_NUM_THREADS": 1})
 
 
 class Engine:

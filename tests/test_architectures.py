@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 import pytest
 from darknet_files import ARCHITECTURES, NETWORKS, cfg_text, random_weights, write_cfg
 from numpy.typing import NDArray
 
 from nanotally.detect.decode import decode_ultralytics
+from nanotally.detect.engines.openvino import core
 from nanotally.trainer.darknet.network import Network
 from nanotally.trainer.darknet.weights import Filters, Weights
 from nanotally.trainer.offline import keep_offline
@@ -112,9 +112,8 @@ def before_the_heads(network: Network, weights: Weights, tiles: NDArray[np.float
     kernels = {constant.name: constant.dims for constant in model.graph.initializer}
     heads = [node for node in model.graph.node if node.op_type == "Conv" and kernels[node.input[1]][0] == 21]
     model.graph.output.extend(onnx.ValueInfoProto(name=node.input[0]) for node in heads)
-    core = openvino.Core()
-    read = core.read_model(model.SerializeToString())
-    answers = core.compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(tiles)
+    read = core().read_model(model.SerializeToString())
+    answers = core().compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(tiles)
     return [np.asarray(answers[node.input[0]]) for node in heads]
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 import pytest
 from darknet_files import NETWORKS, cfg_text, opencv_raw, random_weights, write_cfg
 from numpy.typing import NDArray
 
+from nanotally.detect.engines.openvino import core
 from nanotally.errors import BundleError
 from nanotally.trainer.darknet.network import Network
 from nanotally.trainer.darknet.weights import Filters, Weights
@@ -46,9 +46,8 @@ def tiles(count: int, side: int) -> NDArray[np.float32]:
 
 def openvino(model: onnx.ModelProto) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """The network with a batch of any size."""
-    core = ov.Core()
-    network = core.read_model(model.SerializeToString())
-    compiled = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    network = core().read_model(model.SerializeToString())
+    compiled = core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return lambda batch: np.asarray(compiled(batch)[0])
 
 

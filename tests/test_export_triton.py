@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from nanotally.bundle import Bundle, load_bundle
+from nanotally.detect.engines.openvino import core
 from nanotally.detect.engines.repository import write_repository
 from nanotally.errors import BundleError
 
@@ -48,7 +49,7 @@ def test_repository_is_written_anew(tmp_path: Path) -> None:
 
 def test_network_that_takes_one_tile_at_a_time_is_refused(tmp_path: Path) -> None:
     bundle = load_bundle()
-    network = ov.Core().read_model(bundle.onnx)
+    network = core().read_model(bundle.onnx)
     network.reshape([1, 1, 416, 416])
     ov.save_model(network, tmp_path / "one.xml")
     single = SingleTile(tmp_path, bundle.manifest)

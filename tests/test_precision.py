@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 pytestmark = pytest.mark.train
 onnx = pytest.importorskip("onnx", reason="onnx is not installed (the train extra)")
 
-import openvino as ov  # noqa: E402
 from onnx import TensorProto, numpy_helper  # noqa: E402
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 from nanotally.bundle import load_bundle  # noqa: E402
+from nanotally.detect.engines.openvino import core  # noqa: E402
 from nanotally.errors import BundleError  # noqa: E402
 from nanotally.trainer.darknet.graph import build_onnx  # noqa: E402
 from nanotally.trainer.precision.calibration import LEVELS, best_range, measure_ranges  # noqa: E402
@@ -42,9 +42,9 @@ def ranges(model: onnx.ModelProto) -> dict[str, float]:
 
 
 def by_openvino(model: onnx.ModelProto) -> NDArray[np.float32]:
-    read = ov.Core().read_model(model.SerializeToString())
+    read = core().read_model(model.SerializeToString())
     read.reshape([1, 1, SIDE, SIDE])
-    run = ov.compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    run = core().compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.concatenate([run([tile])[0] for tile in TILES])
 
 

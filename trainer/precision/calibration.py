@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx
-import openvino as ov
 from msgspec.structs import replace
 from numpy.typing import NDArray
 from onnx import helper
 
 from nanotally.bundle import Bundle
 from nanotally.detect import Detector
+from nanotally.detect.engines.openvino import core
 from nanotally.labels import Dataset
 from nanotally.micrograph import read_micrograph
 
@@ -73,9 +73,9 @@ def measure_ranges(
     inputs = {value.name for value in model.graph.input}
     outputs = [name for name in tensors if name not in inputs]
     watched.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in outputs)
-    network = ov.Core().read_model(watched.SerializeToString())
+    network = core().read_model(watched.SerializeToString())
     network.reshape(tiles[0].shape)
-    run = ov.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    run = core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def magnitudes(tile: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         answer = run([tile])

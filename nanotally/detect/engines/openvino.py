@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.bundle import Bundle
 from nanotally.errors import EngineError
+
+
+@cache
+def core() -> Any:
+    """The one OpenVINO of this process, never freed.
+
+    Its plugin for processors gives the thread that loads it another stack for signals. Of two that are freed in the
+    order in which they were made, the second puts back the stack of the first, which is gone (OpenVINO 2026.4.1), and
+    the next signal ends the process: a daemon that took over another model would not survive SIGTERM.
+    """
+    import openvino as ov
+
+    return ov.Core()
 
 
 class OpenVinoEngine:
@@ -31,13 +46,14 @@ class OpenVinoEngine:
         side = -1 if any_size else bundle.manifest.input_size_px
         hint = "LATENCY" if any_size else "THROUGHPUT"
         try:
-            core = ov.Core()
-            network = core.read_model(bundle.onnx)
+            network = core().read_model(bundle.onnx)
             network.reshape([1, 1, side, side])
-            compiled = core.compile_model(network, "CPU", {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"})
+            compiled = core().compile_model(
+                network, "CPU", {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
+            )
         except RuntimeError as error:
             raise EngineError(f"{bundle.onnx}: OpenVINO cannot run it: {str(error).splitlines()[-1]}") from error
-        device = core.get_property("CPU", "FULL_DEVICE_NAME")
+        device = core().get_property("CPU", "FULL_DEVICE_NAME")
         self.description = f"OpenVINO {version('openvino')} on {device}"
         self._queue = ov.AsyncInferQueue(compiled)
         self._queue.set_callback(_keep)

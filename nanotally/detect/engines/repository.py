@@ -49,11 +49,11 @@ def write_repository(bundle: Bundle, folder: Path) -> Path:
 
 
 def _config(bundle: Bundle) -> str:
-    import openvino as ov
+    from nanotally.detect.engines.openvino import core
 
     own = bundle.manifest
     try:
-        network = ov.Core().read_model(bundle.onnx)
+        network = core().read_model(bundle.onnx)
     except RuntimeError as error:
         raise BundleError(f"{bundle.onnx}: cannot be read: {str(error).splitlines()[-1]}") from error
     (given,), (answered,) = network.inputs, network.outputs
