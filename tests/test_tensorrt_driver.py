@@ -76,10 +76,13 @@ except EngineError as error:
     print(error)
 """
 
+STAND_IN = "stand-in-driver.so"
+"""Whoever later asks for libcuda.so.1 in the tests' own process, as torch does, must not be given this one."""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a libcuda.so.1."""
+    """Of a libcuda.so.1, for processes of their own, and of the same under a name that nobody else looks for."""
     compiler, folder = shutil.which("g++"), tmp_path_factory.mktemp("driver")
     if compiler is None:
         pytest.skip("no C++ compiler; apt install g++")
@@ -93,15 +96,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         known = {name for name in symbols if f"int {name}(" in parts[-1]}
         parts.append("".join(f'extern "C" int {name}() {{ return 801; }}\n' for name in sorted(symbols - known)))
     (folder / "driver.cpp").write_text("\n".join(parts))
-    library = folder / "libcuda.so.1"
-    command = [compiler, "-O2", "-w", "-shared", "-fPIC", "-o", library, folder / "driver.cpp"]
-    subprocess.run([*command, "-Wl,-soname,libcuda.so.1"], check=True)
+    subprocess.run([compiler, "-O2", "-w", "-fPIC", "-c", "driver.cpp"], cwd=folder, check=True)
+    for name in ("libcuda.so.1", STAND_IN):
+        subprocess.run([compiler, "-shared", "-o", name, "driver.o", f"-Wl,-soname,{name}"], cwd=folder, check=True)
     return folder
 
 
 @pytest.fixture
 def driver(folder: Path) -> ctypes.CDLL:
-    return ctypes.CDLL(str(folder / "libcuda.so.1"))
+    return ctypes.CDLL(str(folder / STAND_IN))
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ def copying(driver: ctypes.CDLL, stream: SimpleNamespace, target, source):
 
 
 def test_a_graph_does_what_was_captured_each_time_and_not_before(folder, driver, stream) -> None:
-    graphs, before = DriverGraphs(str(folder / "libcuda.so.1")), driver.stand_in_live()
+    graphs, before = DriverGraphs(str(folder / STAND_IN)), driver.stand_in_live()
     source, target = ctypes.c_int(7), ctypes.c_int(0)
     graph = graphs.capture(stream, copying(driver, stream, target, source))
     assert target.value == 0
@@ -132,11 +135,11 @@ def test_a_graph_does_what_was_captured_each_time_and_not_before(folder, driver,
 def test_a_refusal_is_said_with_its_name(folder, stream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAND_IN_NO_GRAPHS", "1")
     with pytest.raises(EngineError, match=r"cuStreamBeginCapture_v2: CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED \(900\)"):
-        DriverGraphs(str(folder / "libcuda.so.1")).capture(stream, lambda: None)
+        DriverGraphs(str(folder / STAND_IN)).capture(stream, lambda: None)
 
 
 def test_a_fault_while_capturing_ends_the_capture(folder, driver, stream) -> None:
-    graphs = DriverGraphs(str(folder / "libcuda.so.1"))
+    graphs = DriverGraphs(str(folder / STAND_IN))
 
     def work() -> None:
         raise EngineError("TensorRT does not run the network")
