@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,5 +29,11 @@ def write_picture(file: Path | BinaryIO, frame: Frame) -> None:
         tifffile.imwrite(file, frame.image, imagej=True)
         return
     x_nm, y_nm = frame.nm_per_px
-    resolution = 1000 / x_nm, 1000 / y_nm
+    resolution = _rational(1000 / x_nm), _rational(1000 / y_nm)
     tifffile.imwrite(file, frame.image, imagej=True, resolution=resolution, metadata={"unit": "um"})
+
+
+def _rational(value: float) -> tuple[int, int]:
+    """The nearest fraction whose parts fit the 32 bits of TIFF; tifffile's own is off by a millionth."""
+    most = 2**32 - 1
+    return Fraction(value).limit_denominator(int(most / max(value, 1.0))).as_integer_ratio()
