@@ -33,7 +33,9 @@ def _names(text: str) -> tuple[str, ...]:
 def generate(
     pattern: Annotated[Path | None, typer.Argument(help="Pattern file; leave out for procedural shapes.")] = None,
     *,
-    out: Annotated[Path, typer.Option(help="Folder to write into; it must be new or empty.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder to write into: new, empty, or of the same command that was broken off.")
+    ],
     shapes: Annotated[str, typer.Option(help="Procedural shapes, with commas between.")] = SHAPES,
     mode: Annotated[
         str | None,
@@ -89,9 +91,13 @@ def generate(
             count=count, max_particles=max_particles, width=width, height=height, seed=seed,
         )  # fmt: skip
         totals = _write(order, out, labels, preview=preview, workers=workers, dask=dask)
+    print(json.dumps({"out": str(out), "seed": seed, **totals}) if as_json else _told(out, seed, totals))
+
+
+def _told(out: Path, seed: int, totals: dict[str, int]) -> str:
+    """What was made, in a line."""
     particles = ", ".join(f"{n} {name}" for name, n in totals.items() if name != "images")
-    told = f"{out}: {totals['images']} images, {particles}; seed {seed}"
-    print(json.dumps({"out": str(out), "seed": seed, **totals}) if as_json else told)
+    return f"{out}: {totals['images']} images, {particles}; seed {seed}"
 
 
 def _write(
