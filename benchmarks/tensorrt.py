@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -29,6 +30,7 @@ from nanotally.detect.engines import tensorrt
 from nanotally.detect.engines.tensorrt import TensorRtEngine
 from nanotally.detect.pipeline import Sight
 from nanotally.detections import Detections, iou
+from nanotally.errors import NanotallyError
 
 Images = NDArray[np.uint8]
 FRAMES = 16
@@ -148,9 +150,14 @@ def table(title: str, rows: dict[str, str]) -> None:
 
 
 def main(
-    model: str = "default", seconds: float = 10.0, memory_s: float = 480.0, squares: bool = False, daemon: bool = True
+    *,
+    model: Annotated[str, typer.Option(help="Bundle folder, or name of a shipped bundle.")] = "default",
+    seconds: Annotated[float, typer.Option(help="How long each rate is measured.")] = 10.0,
+    memory_s: Annotated[float, typer.Option(help="How long the memory is watched; 0: not at all.")] = 480.0,
+    squares: Annotated[bool, typer.Option("--squares", help="Show squares of the training's size; no daemon.")] = False,
+    daemon: Annotated[bool, typer.Option(help="Measure the daemon too.")] = True,
 ) -> None:
-    """Measure, and print tables. `memory_s`: how long the memory is watched; 0: not at all."""
+    """Measure the TensorRT engine on the GPU of this machine, and print tables for docs/performance.md."""
     bundle = load_bundle(model)
     if squares:
         bundle = Bundle(bundle.path, msgspec.structs.replace(bundle.manifest, stride=None))
@@ -192,4 +199,7 @@ def main(
 
 if __name__ == "__main__":
     sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).parent]  # not this `tensorrt`
-    typer.run(main)
+    try:
+        typer.run(main)
+    except NanotallyError as error:
+        sys.exit(f"tensorrt.py: {error}")

@@ -122,8 +122,11 @@ place() {
         [ -e "$share/systemd/${old##*/}" ] || rm -f "$old"
     done
     install -m 644 "$share"/systemd/*@.service "$units"
-    rm -f "$units/nanotally@.service.d/10-jetson.conf"
-    [ "$kind" != jetson ] || install -D -m 644 "$share/systemd/jetson.conf" "$units/nanotally@.service.d/10-jetson.conf"
+    for unit in nanotally@ nanotally-engine@; do
+        own=$units/$unit.service.d/10-jetson.conf
+        rm -f "$own"
+        [ "$kind" != jetson ] || install -D -m 644 "$share/systemd/jetson.conf" "$own"
+    done
     install -D -m 644 "$share/systemd/70-nanotally.rules" "$root/etc/udev/rules.d/70-nanotally.rules"
     install -D -m 644 "$share/systemd/nanotally.sysusers" "$root/etc/sysusers.d/nanotally.conf"
     install -D -m 644 "$share/deploy/nanotally.toml" "$root/etc/nanotally/example.toml"

@@ -29,7 +29,8 @@ if [ $running = yes ]; then
     systemctl stop 'nanotally@*.service' 'nanotally-*@*.service'
 fi
 rm -f "$units"/*.wants/nanotally@*.service "$units"/*.wants/nanotally-*@*.service
-rm -f "$units/nanotally@.service" "$units"/nanotally-*@.service "$units/nanotally@.service.d/10-jetson.conf"
+rm -f "$units/nanotally@.service" "$units"/nanotally-*@.service
+rm -f "$units"/nanotally@.service.d/10-jetson.conf "$units"/nanotally-engine@.service.d/10-jetson.conf
 rm -f "$root/etc/udev/rules.d/70-nanotally.rules" "$root/etc/nanotally/example.toml" "$root/usr/local/bin/nanotally"
 rm -rf "$root/opt/nanotally" "$root/var/cache/nanotally"
 
@@ -42,7 +43,7 @@ if [ $purge = yes ]; then
         userdel ${root:+--prefix "$root"} nanotally
     fi
 fi
-rmdir "$units/nanotally@.service.d" 2>/dev/null || true
+rmdir "$units"/nanotally*@*.service.d "$units"/nanotally*@*.service.wants 2>/dev/null || true
 if [ $running = yes ]; then
     systemctl daemon-reload
     systemctl reset-failed 'nanotally*'

@@ -125,6 +125,7 @@ def test_a_life_installed_upgraded_rolled_back_taken_away(machine: Machine, tmp_
     assert {
         "etc/systemd/system/nanotally@.service",
         "etc/systemd/system/nanotally-overlay@.service",
+        "etc/systemd/system/nanotally-engine@.service",
         "etc/udev/rules.d/70-nanotally.rules",
         "etc/nanotally/example.toml",
         "usr/local/bin/nanotally",
@@ -132,6 +133,11 @@ def test_a_life_installed_upgraded_rolled_back_taken_away(machine: Machine, tmp_
     assert "nanotally:x:" in (machine.root / "etc/passwd").read_text()
     ours = machine.root / "etc/nanotally/sem1.toml"
     ours.write_text("ours")
+    for unit in ("nanotally@sem1", "nanotally-engine@sem1"):
+        enable = ["systemctl", f"--root={machine.root}", "enable", unit]
+        subprocess.run(enable, capture_output=True, timeout=WAIT_S, check=True)
+    first_of_all = "etc/systemd/system/nanotally@sem1.service.wants/nanotally-engine@sem1.service"
+    assert first_of_all in machine.files()
 
     before = machine.files()
     said = done(machine.install(first))
@@ -198,9 +204,21 @@ def test_a_jetson_gets_its_own_and_serves_without_tensorrt(machine: Machine, tmp
     # What it needs for the GPU cannot be had in this test: it is said, and no reason not to serve.
     assert "THE TENSORRT ENGINE WAS NOT INSTALLED" in installed.stderr
     assert machine.serves() == "1.0"
-    assert "etc/systemd/system/nanotally@.service.d/10-jetson.conf" in machine.files()
+    for unit in ("nanotally@", "nanotally-engine@"):
+        assert f"etc/systemd/system/{unit}.service.d/10-jetson.conf" in machine.files()
     settings = (machine.home / "current/pyvenv.cfg").read_text()
     assert "include-system-site-packages = true" in settings
+
+
+def test_a_pc_with_a_gpu_is_known_by_its_driver(machine: Machine, tmp_path: Path) -> None:
+    version = machine.root / "proc/driver/nvidia/version"
+    version.parent.mkdir(parents=True)
+    version.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module\n")
+    installed = machine.install(make_wheel(tmp_path / "a", "1.0"))
+    assert "for a gpu machine" in done(installed)
+    assert "THE TENSORRT ENGINE WAS NOT INSTALLED" in installed.stderr
+    assert not any("10-jetson.conf" in name for name in machine.files())
+    assert "include-system-site-packages = false" in (machine.home / "current/pyvenv.cfg").read_text()
 
 
 @pytest.mark.parametrize(

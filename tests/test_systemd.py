@@ -17,6 +17,7 @@ from nanotally.daemon.pages import HUNG_AFTER_S
 SYSTEMD = Path(__file__).parent.parent / "systemd"
 UNITS = sorted(SYSTEMD.glob("*.service"))
 DAEMON = SYSTEMD / "nanotally@.service"
+ENGINE = SYSTEMD / "nanotally-engine@.service"
 PROGRAM = "/opt/nanotally/current/bin/nanotally"
 MOST_EXPOSURE = 2.0
 """By the score of systemd 252, from 0, shut in, to 10, anything goes."""
@@ -60,8 +61,9 @@ def test_a_mistake_would_be_seen(tmp_path: Path, mistake: str) -> None:
     assert verify(unit).stderr != ""
 
 
-def test_systemd_understands_what_a_jetson_adds(tmp_path: Path) -> None:
-    unit = as_here(DAEMON, tmp_path)
+@pytest.mark.parametrize("path", [DAEMON, ENGINE], ids=lambda unit: unit.stem)
+def test_systemd_understands_what_a_jetson_adds(tmp_path: Path, path: Path) -> None:
+    unit = as_here(path, tmp_path)
     extra = tmp_path / f"{unit.name}.d"
     extra.mkdir()
     shutil.copy(SYSTEMD / "jetson.conf", extra / "10-jetson.conf")
@@ -101,13 +103,26 @@ def test_the_watchdog_and_the_page_of_health_are_of_one_mind() -> None:
     assert f"WatchdogSec={HUNG_AFTER_S:.0f}s" in DAEMON.read_text().splitlines()
 
 
+def settings_of(unit: Path) -> dict[str, str]:
+    return dict(re.findall(r"^(\w+)=(.*)$", unit.read_text(), re.M))
+
+
+def test_the_engine_is_built_for_the_daemon_where_that_looks_and_with_time() -> None:
+    daemon, engine = settings_of(DAEMON), settings_of(ENGINE)
+    shared = ("User", "Group", "SupplementaryGroups", "CacheDirectory", "CacheDirectoryMode", "UMask")
+    assert {name: engine[name] for name in shared} == {name: daemon[name] for name in shared}
+    assert engine["ExecStart"].partition("--config ")[2] == daemon["ExecStart"].partition("--config ")[2]
+    assert engine["Before"] == engine["WantedBy"] == DAEMON.name.replace("@", "@%i")
+    assert engine["TimeoutStartSec"].endswith("h")
+
+
 def test_the_user_of_the_daemon_is_made(tmp_path: Path) -> None:
     if shutil.which("systemd-sysusers") is None:
         pytest.skip("systemd-sysusers is not installed (Debian package systemd)")
     (tmp_path / "etc").mkdir()
     command = ["systemd-sysusers", f"--root={tmp_path}", SYSTEMD / "nanotally.sysusers"]
     subprocess.run(command, capture_output=True, timeout=60, check=True)
-    settings = dict(re.findall(r"^(\w+)=(.*)$", DAEMON.read_text(), re.M))
+    settings = settings_of(DAEMON)
     assert f"{settings['User']}:x:" in (tmp_path / "etc/passwd").read_text()
     groups = dict(re.findall(r"^(\w+):x:\d+:(.*)$", (tmp_path / "etc/group").read_text(), re.M))
     assert {groups[name] for name in settings["SupplementaryGroups"].split()} == {settings["User"]}
