@@ -74,6 +74,21 @@ class Found:
     latency_ms: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class View:
+    """What the engine saw of one image.
+
+    Attributes:
+        seen: the candidates in each level.
+        field: x1 y1 x2 y2 in pixels of the image, half-open.
+        latency_ms: milliseconds of the whole batch by stage.
+    """
+
+    seen: list[Seen]
+    field: Box
+    latency_ms: Mapping[str, float]
+
+
 class Detector:
     """Finds particles in grey images. Used by one thread.
 
@@ -126,30 +141,38 @@ class Detector:
 
         The milliseconds are those of the batch, for each of the images; to `decode` comes its own merging.
         """
+        return self.merge(self.look_at(images))
+
+    def look_at(self, images: Sequence[tuple[NDArray[np.uint8], Box | None]]) -> list[View]:
+        """The engine's part of `detect_all`."""
         fields = [field or (0, 0, image.shape[1], image.shape[0]) for image, field in images]
         parts = [image[y1:y2, x1:x2] for (image, _), (x1, y1, x2, y2) in zip(images, fields, strict=True)]
         plans = [self._plan(part.shape) for part in parts]
         looks = [(part, level) for part, plan in zip(parts, plans, strict=True) for level in plan]
         sight = self._pipeline.look(looks, self._thresholds)
-        answers, first = [], 0
-        for part, plan, (x1, y1, _, _) in zip(parts, plans, fields, strict=True):
+        views, first = [], 0
+        for plan, own in zip(plans, fields, strict=True):
             seen = list(zip(plan, sight.candidates[first : first + len(plan)], strict=True))
-            answers.append(self._merge(seen, part.shape, (x1, y1), sight.latency_ms))
+            views.append(View(seen, own, sight.latency_ms))
             first += len(plan)
-        return answers
+        return views
 
-    def _merge(
-        self, seen: list[Seen], shape: tuple[int, ...], corner: tuple[int, int], shared_ms: Mapping[str, float]
-    ) -> Found:
+    def merge(self, views: Sequence[View]) -> list[Found]:
+        """The rest of `detect_all`, which may be done by another thread than the engine's, meanwhile."""
+        return [self._merge(view) for view in views]
+
+    def _merge(self, view: View) -> Found:
         """The particles of one field, from the candidates of all its levels."""
         started = time.monotonic_ns()
-        all_ = self._to_field(seen, shape)
+        x1, y1, x2, y2 = view.field
+        all_ = self._to_field(view.seen, (y2 - y1, x2 - x1))
         kept = suppress(all_.xyxy, all_.score, self.bundle.manifest.nms_iou)
         found = all_[kept[: self._most]]
-        shifted = Detections(found.xyxy + np.array(corner * 2, np.float32), found.score, found.class_id, found.flags)
+        corner = np.array([x1, y1, x1, y1], np.float32)
+        shifted = Detections(found.xyxy + corner, found.score, found.class_id, found.flags)
         merge_ms = (time.monotonic_ns() - started) / 1e6
-        tiles = sum(len(level.corners) for level, _ in seen)
-        latency_ms = {**shared_ms, "decode": shared_ms["decode"] + merge_ms}
+        tiles = sum(len(level.corners) for level, _ in view.seen)
+        latency_ms = {**view.latency_ms, "decode": view.latency_ms["decode"] + merge_ms}
         return Found(shifted, len(kept) > self._most, tiles, latency_ms)
 
     def _plan(self, shape: tuple[int, ...]) -> list[Level]:

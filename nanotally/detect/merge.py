@@ -100,29 +100,29 @@ def _neighbours(xyxy: Boxes, iou: float, *, split: int = 0) -> Iterator[tuple[Ro
                 continue
             cells = np.floor(centre / 2.0 ** (level + 1)).astype(np.int64)
             if not split:
-                yield from _near(rows, present[finer], cells, same=finer == level)
+                yield _near(rows, present[finer], cells, same=finer == level)
                 continue
             others = present[finer]
-            yield from _near(rows[rows < split], others[others >= split], cells, same=False)
+            yield _near(rows[rows < split], others[others >= split], cells, same=False)
             if finer != level:
-                yield from _near(rows[rows >= split], others[others < split], cells, same=False)
+                yield _near(rows[rows >= split], others[others < split], cells, same=False)
 
 
-def _near(rows: Rows, others: Rows, cells: Rows, *, same: bool) -> Iterator[tuple[Rows, Rows]]:
+def _near(rows: Rows, others: Rows, cells: Rows, *, same: bool) -> tuple[Rows, Rows]:
     """Pairs of one of `rows` with one of `others` whose cells (n, 2) touch; each unordered pair once where `same`."""
     low = cells.min(axis=0)
     span = int(cells[:, 0].max() - low[0]) + 3
     key = (cells[:, 0] - low[0] + 1) + span * (cells[:, 1] - low[1] + 1)
     by_key = others[np.argsort(key[others], kind="stable")]
-    sorted_keys = key[by_key]
-    steps = [0, 1, span - 1, span, span + 1] if same else [dx + span * dy for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    for step in steps:
-        first = np.searchsorted(sorted_keys, key[rows] + step, side="left")
-        count = np.searchsorted(sorted_keys, key[rows] + step, side="right") - first
-        i = np.repeat(rows, count)
-        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        j = by_key[np.repeat(first, count) + within]
-        if same and step == 0:
-            once = i < j
-            i, j = i[once], j[once]
-        yield i, j
+    # The three cells of a line of the grid follow each other; of equals, those before are the partners of those after.
+    line = span * np.array([[0], [1]] if same else [[-1], [0], [1]])
+    start = line - np.where(line == 0, not same, 1)
+    first, end = np.searchsorted(key[by_key], key[rows] + np.stack([start, line + 2]))
+    count = (end - first).ravel()
+    i = np.repeat(np.tile(rows, len(line)), count)
+    within = np.arange(len(i)) - np.repeat(np.cumsum(count) - count, count)
+    j = by_key[np.repeat(first.ravel(), count) + within]
+    if same:
+        once = (i < j) | (key[i] != key[j])
+        i, j = i[once], j[once]
+    return i, j

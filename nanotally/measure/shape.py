@@ -133,10 +133,9 @@ def _feret(x: Points, y: Points) -> tuple[Column, Column]:
     The largest is flat about its direction, so coarse steps are good to 0.2 %; the smallest has a kink and is sought
     again more finely.
     """
-    points = np.stack([x.ravel(), y.ravel()])
     turns = np.radians(np.arange(0, 180, COARSE_DEG, dtype=np.float32))
-    across = (np.stack([np.cos(turns), np.sin(turns)], axis=1) @ points).reshape(len(turns), *x.shape)
-    breadth = np.ptp(across, axis=1)
+    # Not a product of matrices: the threads of BLAS go on spinning for a while, on the cores that the engine wants.
+    breadth = np.stack([np.ptp(np.cos(t) * x + np.sin(t) * y, axis=0) for t in turns])
     largest, turn = breadth.max(axis=0), turns[breadth.argmin(axis=0)]
     smallest, column = breadth.min(axis=0), np.arange(x.shape[1])
     for step, reach in zip(np.radians(FINE_DEG), (3, 2), strict=True):
