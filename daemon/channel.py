@@ -14,6 +14,8 @@ from nanotally.daemon.population import Population
 from nanotally.daemon.region import Region
 from nanotally.detections import Detections
 from nanotally.frame import Frame, SourceState
+from nanotally.measure.density import Examined
+from nanotally.measure.measurement import Measurement, measure
 from nanotally.wire import DetectionsMessage, Session
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ class Channel:
 
     Attributes:
         feed: the source and its thread.
-        settings: how the frame that was taken last was prepared.
+        settings: how the frame that was told of last was prepared.
         setup: how it is looked at.
         region: in which particles are counted.
         calibration: whether the pixel size given still holds.
@@ -71,18 +73,20 @@ class Channel:
             held, self._held = self._held, None
             return held
         try:
-            frame = self.feed.mailbox.take(0)
+            return self.feed.mailbox.take(0)
         except EOFError:
             self.over = True
             return None
+
+    def catch_up(self, frame: Frame) -> None:
+        """Take over the settings with which this frame, the next that is told of, was prepared."""
         adopted = self.feed.adopted
-        while frame is not None and adopted and adopted[0][0] <= frame.number:
+        while adopted and adopted[0][0] <= frame.number:
             self._prepared_as(adopted.popleft()[1])
-        return frame
 
     def hold(self, frame: Frame) -> None:
         """Have this frame, which was taken, taken once more."""
-        self._held = frame
+        self._held, self.over = frame, False
 
     def _prepared_as(self, settings: SourceConfig) -> None:
         before, self.settings = self.settings, settings
@@ -122,6 +126,12 @@ class Channel:
         """Count and measure anew: what comes cannot be put together with what came."""
         self.population = Population(self.population.number + 1, self.setup.classes, stills=self.feed.stills)
         log.info("source %s: group %d of particles begins", self.name, self.population.number)
+
+    def measure(self, frame: Frame, detections: Detections) -> Measurement:
+        """Sizes of the particles of a frame, and what is measured on it as a whole."""
+        height, width = frame.image.shape
+        examined = Examined(frame.field or (0, 0, width, height), self.region.masks)
+        return measure(frame.image, detections, examined, nm_per_px=frame.nm_per_px, classes=self.setup.classes)
 
     def tell_of(self, told: DetectionsMessage) -> None:
         """Take note of a frame that was published; a signal that goes or comes back is worth a line."""

@@ -27,6 +27,7 @@ from nanotally.daemon.config import Config
 from nanotally.daemon.gate import Gate, SecurityConfig
 from nanotally.detect import load_engine
 from nanotally.errors import NanotallyError
+from nanotally.wire.ipv6 import allow_ipv6
 
 Verdict = Literal["ok", "absent", "fault"]
 PROBE_S = 20.0
@@ -173,6 +174,7 @@ def _display() -> Finding:
 def _socket_port(what: str, endpoint: str) -> Finding:
     def bind() -> None:
         with zmq.Context() as context, context.socket(zmq.XPUB) as trial:
+            allow_ipv6(trial, endpoint)
             trial.bind(endpoint)
 
     return _port(what, endpoint, bind)

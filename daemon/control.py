@@ -82,12 +82,13 @@ class ControlServer(RouterThread):
         Raises:
             ConfigError: if it cannot be bound.
         """
+        # First, because a socket that cannot be bound is closed at once, and this with it.
+        self._answers = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         super().__init__("control", endpoint, longest=LONGEST_REQUEST, waiting=WAITING_ANSWERS, gate=gate)
         self._ring = ring
         self._known: dict[str, Known] = {}
         self._waiting: deque[Known] = deque()
         self._answered: deque[Known] = deque()
-        self._answers = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.settings_sha256: Mapping[str, str] = {}
 
     def run(self) -> None:
@@ -105,6 +106,13 @@ class ControlServer(RouterThread):
                 self._receive([part.bytes for part in envelope], request.bytes, _who(request))
             self._give_answers()
         self._socket.close()
+
+    def close(self) -> None:
+        """End the thread, and give the endpoint and what wakes the thread back. May be called twice."""
+        super().close()
+        if self._answers >= 0 and not self.is_alive():
+            os.close(self._answers)
+            self._answers = -1
 
     def take(self) -> Known | None:
         """The request that waits longest, or None. For the main loop, which answers it."""

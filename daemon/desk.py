@@ -12,6 +12,7 @@ from nanotally.bundle import load_bundle
 from nanotally.daemon.config import Config
 from nanotally.daemon.control import ControlServer
 from nanotally.daemon.gate import Gate
+from nanotally.daemon.loading import load_beside
 from nanotally.daemon.orders import carry_out
 from nanotally.daemon.settings import differences, overlaid, taken_over
 from nanotally.daemon.state import Memory, State, change_now
@@ -104,6 +105,7 @@ class Desk:
         self.control.close()
 
     def _carry_out(self, request_id: str, verb: str, args: Mapping[str, Any], who: str | None) -> bytes:
+        self.service.settle()
         try:
             ok, changes = carry_out(self, verb, args)
         except NanotallyError as error:
@@ -146,7 +148,7 @@ class Desk:
         service, before = self.service, self.service.config
         read = self._reread()
         running = taken_over(self._as_read, read)
-        self._adopt(running, service.make_detector(running) if self._is_other_model(running) else service.detector)
+        self._adopt(running, load_beside(service, running) if self._is_other_model(running) else service.detector)
         self._as_read = running
         changed, for_restart = differences(before, service.config), differences(running, read)
         log.info("reloaded; changed: %s", ", ".join(changed) or "nothing")

@@ -15,8 +15,9 @@ def host_of(endpoint: str) -> str | None:
     if scheme == "ipc" and place:
         return None
     host, _, port = place.rpartition(":")
-    if scheme != "tcp" or not host or not (port == "*" or port.isdecimal()):
-        raise ValueError(f"{endpoint!r} is not an endpoint such as tcp://127.0.0.1:5757 or ipc:///run/sem.ipc")
+    in_brackets = host.startswith("[") and host.endswith("]")
+    if scheme != "tcp" or not host or (":" in host and not in_brackets) or not (port == "*" or port.isdecimal()):
+        raise ValueError(f"{endpoint!r} is not an endpoint such as tcp://127.0.0.1:5757, tcp://[::1]:5757 or ipc:///x")
     return host.strip("[]")
 
 

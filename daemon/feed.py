@@ -57,7 +57,7 @@ class Feed(threading.Thread):
         reconnects: how often a new source was opened in place of a broken one.
         fault: why the source is lost or the replay broke off; None while all is well.
         adopted: configurations that came into force, each with the number of the first frame prepared as it says;
-            whoever takes that frame out of the mailbox takes the entry away.
+            whoever tells of that frame takes the entry away.
     """
 
     def __init__(

@@ -79,6 +79,7 @@ class Heartbeat:
             journal=service.journal,
             replay=None if service.replay is None else service.replay.endpoint,
             stopping=stopping,
+            recording=not stopping and service.keeping.recording(channel.name) is not None,
             engine_fault=service.outage.fault,
         )
         publisher.send(status)

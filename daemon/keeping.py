@@ -12,6 +12,7 @@ from nanotally.daemon.config import Config
 from nanotally.daemon.harvest.harvest import Harvest
 from nanotally.daemon.recording.facts import Facts
 from nanotally.daemon.recording.recorder import Recorder
+from nanotally.daemon.recording.totals import Totals
 from nanotally.daemon.snapshot import reserve, write_snapshot
 from nanotally.daemon.worker import Worker
 from nanotally.errors import ConfigError, SourceError
@@ -41,6 +42,7 @@ class Keeping:
         config: what the daemon is told; another one after a reload.
         harvest: None where none is kept.
         recorders: the recordings that run, by source.
+        totals: of all recordings, by source.
     """
 
     def __init__(self, config: Config, *, classes: tuple[str, ...]) -> None:
@@ -52,6 +54,7 @@ class Keeping:
         self.config = config
         self._last: dict[str, tuple[Frame, DetectionsMessage]] = {}
         self.recorders: dict[str, Recorder] = {}
+        self.totals = {name: Totals() for name in config.source}
         self.harvest: Harvest | None = None
         if config.harvest.folder is not None:
             self.harvest = Harvest(config.harvest, instance=config.instance, classes=classes)
@@ -112,7 +115,7 @@ class Keeping:
         folder = self._folder() / f"{source}-{now:%Y%m%dT%H%M%S%fZ}"
         limits = config.recording
         try:
-            self.recorders[source] = Recorder(folder, facts, limits)
+            self.recorders[source] = Recorder(folder, facts, limits, self.totals[source])
         except OSError as error:
             raise ConfigError(f"recording.directory {folder}: {error.strerror}") from error
         return {"place": str(folder), "most_s": limits.most_s, "most_mb": limits.most_mb}
@@ -127,12 +130,17 @@ class Keeping:
             raise SourceError(f"source {source}: is not being recorded")
         recorder = self.recorders.pop(source)
         recorder.close()
-        return {"place": str(recorder.folder), "frames": recorder.frames, "missed": recorder.missed}
+        return _progress(recorder)
+
+    def recording(self, source: str) -> dict[str, Any] | None:
+        """The recording of a source that runs: where it is, and what is in it so far; None where none does."""
+        recorder = self.recorders.get(source)
+        return None if recorder is None or recorder.ended is not None else _progress(recorder)
 
     def close(self) -> None:
         """End everything that runs. May be called twice."""
         for recorder in self.recorders.values():
-            recorder.close("the daemon stopped")
+            recorder.close("stopped", "the daemon stopped")
         self.recorders.clear()
         self._snapshots.close()
         if self.harvest is not None:
@@ -143,3 +151,7 @@ class Keeping:
         if folder is None:
             raise ConfigError("recording.directory is not set: there is no folder for recordings and snapshots")
         return folder.absolute() / self.config.instance
+
+
+def _progress(recorder: Recorder) -> dict[str, Any]:
+    return {"place": str(recorder.folder), "frames": recorder.frames, "missed": recorder.missed}

@@ -151,7 +151,7 @@ class Metrics(Collector):
 
     def _of_feeds(self) -> Iterator[Metric]:
         feeds = self._feeds
-        yield _filled(
+        yield filled(
             CounterMetricFamily(
                 "nanotally_frames_captured",
                 "Frames the source had, damaged ones included.",
@@ -159,26 +159,26 @@ class Metrics(Collector):
             ),
             *(([feed.name], feed.grabbed) for feed in feeds),
         )
-        yield _filled(
+        yield filled(
             CounterMetricFamily(
                 "nanotally_frames_dropped", "Frames that nobody looked at.", labels=["source", "reason"]
             ),
             *(([feed.name, "overwritten"], feed.mailbox.dropped) for feed in feeds),
             *(([feed.name, "damaged"], feed.damaged) for feed in feeds),
         )
-        yield _filled(
+        yield filled(
             CounterMetricFamily(
                 "nanotally_frames_averaged", "Frames that went into the average of a later one.", labels=["source"]
             ),
             *(([feed.name], feed.averaged) for feed in feeds),
         )
-        yield _filled(
+        yield filled(
             CounterMetricFamily(
                 "nanotally_source_reconnects", "Sources opened in place of a broken one.", labels=["source"]
             ),
             *(([feed.name], feed.reconnects) for feed in feeds),
         )
-        yield _filled(
+        yield filled(
             GaugeMetricFamily("nanotally_source_up", "1 while frames come, 0 while they do not.", labels=["source"]),
             *(([feed.name], feed.state == "up") for feed in feeds),
         )
@@ -190,7 +190,7 @@ class Metrics(Collector):
             ("nanotally_particles_in_frame", "Particles in the last frame.", "counts"),
             ("nanotally_particles_unique", "Different particles since the group began.", "unique"),
         ):
-            yield _filled(
+            yield filled(
                 GaugeMetricFamily(name, what, labels=["source", "class"]),
                 *(
                     ([source, class_name], (getattr(last, tally, None) or {}).get(class_name, nan))
@@ -204,14 +204,14 @@ class Metrics(Collector):
         ):
             values = ((source, getattr(last, figure, None)) for source, last in told.items())
             samples = (([source], nan if value is None else value) for source, value in values)
-            yield _filled(GaugeMetricFamily(name, what, labels=["source"]), *samples)
+            yield filled(GaugeMetricFamily(name, what, labels=["source"]), *samples)
         known = (([source], nan if last is None else last.nm_per_px is not None) for source, last in told.items())
         text = "1 while the pixel size of the last frame is known, 0 while it is not."
-        yield _filled(GaugeMetricFamily("nanotally_pixel_size_known", text, labels=["source"]), *known)
+        yield filled(GaugeMetricFamily("nanotally_pixel_size_known", text, labels=["source"]), *known)
 
     def _of_daemon(self) -> Iterator[Metric]:
         feeds = self._feeds
-        yield _filled(
+        yield filled(
             CounterMetricFamily("nanotally_messages_published", "Messages sent, whoever listened.", labels=["kind"]),
             *(([kind], sum(self._publisher.sent(kind, feed.name) for feed in feeds)) for kind in KINDS),
         )
@@ -227,7 +227,7 @@ class Metrics(Collector):
         yield CounterMetricFamily(
             "nanotally_connections_refused", "Connections with a key that is not allowed.", refused
         )
-        yield _filled(
+        yield filled(
             CounterMetricFamily(
                 "nanotally_requests_refused", "Requests that made no sense to a socket.", labels=["socket"]
             ),
@@ -244,9 +244,10 @@ class Metrics(Collector):
         yield InfoMetricFamily("nanotally_build", "What runs here.", build)
 
 
-def _filled(
+def filled(
     family: CounterMetricFamily | GaugeMetricFamily, *samples: tuple[list[str], float]
 ) -> CounterMetricFamily | GaugeMetricFamily:
+    """A family with these samples, the values of its labels and its own value each."""
     for labels, value in samples:
         family.add_metric(labels, value)
     return family

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 WATCHDOG_SHARE = 0.3
 """Of the time that systemd waits for a sign of life, how often one is given: a third, as sd_watchdog_enabled(3) asks
@@ -27,7 +27,8 @@ class Notifier:
         if self._socket:
             self._socket.setblocking(False)
         self._due_s = 0.0
-        self._every_s = _watchdog_s(environment) * WATCHDOG_SHARE
+        self._watched_s = _watchdog_s(environment)
+        self._every_s = self._watched_s * WATCHDOG_SHARE
 
     def ready(self) -> None:
         """The daemon serves: sockets are bound, the engine is warm, the sources are open."""
@@ -50,6 +51,19 @@ class Notifier:
         if self._every_s and time.monotonic() >= self._due_s:
             self._due_s = time.monotonic() + self._every_s
             self._send("WATCHDOG=1")
+
+    @contextmanager
+    def patience(self, for_s: float) -> Iterator[None]:
+        """Have the watchdog wait this long for the next sign of life, while the block runs."""
+        self._watch(max(for_s, self._watched_s))
+        try:
+            yield
+        finally:
+            self._watch(self._watched_s)
+
+    def _watch(self, every_s: float) -> None:
+        if self._watched_s:
+            self._send(f"WATCHDOG_USEC={round(every_s * 1e6)}\nWATCHDOG=1")
 
     def close(self) -> None:
         """Close the socket."""

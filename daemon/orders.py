@@ -57,7 +57,7 @@ def get(desk: Desk, _: Nothing) -> Ok:
         "thresholds": dict(service.setup.thresholds),
         "settings": values(service.config, service.setup.classes),
         "set": desk.state.overrides,
-        "sources": {name: _source(channel) for name, channel in service.channels.items()},
+        "sources": {name: _source(desk, channel) for name, channel in service.channels.items()},
     }
 
 
@@ -217,13 +217,14 @@ def _channels(desk: Desk, source: str | None) -> dict[str, Channel]:
     return {source: channels[source]}
 
 
-def _source(channel: Channel) -> Ok:
+def _source(desk: Desk, channel: Channel) -> Ok:
     return {
         "state": channel.feed.state,
         "frame_state": channel.frame_state,
         "frames_processed": channel.processed,
         "group": channel.population.number,
         "session": None if channel.session is None else dump(channel.session),
+        "recording": desk.service.keeping.recording(channel.name),
     }
 
 

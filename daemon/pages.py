@@ -67,7 +67,8 @@ def serving(registry: CollectorRegistry, health: Health, *, address: str, port: 
     if metrics is not None:
         server.set_app(_with_health(metrics, {"/healthz": health.live, "/readyz": health.ready}))
     try:
-        yield f"http://{address}:{server.server_port}/metrics"
+        host = f"[{address}]" if ":" in address else address
+        yield f"http://{host}:{server.server_port}/metrics"
     finally:
         server.shutdown()
         server.server_close()

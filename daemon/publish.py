@@ -15,6 +15,7 @@ from nanotally.daemon.refusals import Refusals
 from nanotally.errors import ConfigError
 from nanotally.opencv import cv2
 from nanotally.wire import Message, Origin, StatusMessage, Topic, encode, topic_of
+from nanotally.wire.ipv6 import allow_ipv6
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ def bind(socket: zmq.Socket[bytes], endpoint: str, *, key: str) -> str:
     Raises:
         ConfigError: if it cannot be bound. It names `key` of the configuration.
     """
+    allow_ipv6(socket, endpoint)
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:

@@ -22,6 +22,7 @@ from nanotally.detect import Detector, Found
 from nanotally.frame import Frame, SourceState
 from nanotally.measure.measurement import Measurement
 from nanotally.wire import (
+    ContoursMessage,
     CountsMessage,
     DetectionsMessage,
     FrameMessage,
@@ -30,6 +31,7 @@ from nanotally.wire import (
     Session,
     StatusMessage,
     columns_with,
+    outlines_from,
     records_from,
 )
 
@@ -176,6 +178,20 @@ def frame_message(origin: Origin, told: DetectionsMessage, jpeg: bytes) -> Frame
     )
 
 
+def contours_message(origin: Origin, told: DetectionsMessage, contours: NDArray[np.float32]) -> ContoursMessage:
+    """Contours (n, k, 2) of the particles that `told` tells of, x y in pixels; NaN where there is none."""
+    unit_px, outlines = outlines_from(contours, width=told.width, height=told.height)
+    return ContoursMessage(
+        origin=origin,
+        frame=told.frame,
+        grabbed_ns=told.grabbed_ns,
+        wall=told.wall,
+        unit_px=unit_px,
+        points=outlines.shape[1],
+        outlines=outlines,
+    )
+
+
 def status_message(
     origin: Origin,
     channel: Channel,
@@ -186,6 +202,7 @@ def status_message(
     journal: Journal,
     replay: str | None,
     stopping: bool,
+    recording: bool = False,
     engine_fault: str | None = None,
 ) -> StatusMessage:
     """How a source is."""
@@ -208,6 +225,7 @@ def status_message(
         engine_fault=engine_fault,
         replay=replay,
         session=channel.session,
+        recording=recording,
         stopping=stopping,
     )
 

@@ -19,21 +19,20 @@ from nanotally.daemon.gate import Gate
 from nanotally.daemon.heartbeat import Heartbeat
 from nanotally.daemon.journal import Journal
 from nanotally.daemon.keeping import Keeper, Keeping
+from nanotally.daemon.keeping_metrics import KeepingMetrics
 from nanotally.daemon.loading import load_detector
+from nanotally.daemon.looking import Look, Looking
 from nanotally.daemon.notify import Notifier
 from nanotally.daemon.outage import Outage
 from nanotally.daemon.preparation import Preparation
-from nanotally.daemon.publish import Publisher, to_jpeg
+from nanotally.daemon.publish import Publisher
 from nanotally.daemon.replay import ReplayServer
+from nanotally.daemon.showing import show
 from nanotally.daemon.sources import open_source
 from nanotally.daemon.stages import timed
 from nanotally.daemon.succession import Succession
 from nanotally.detect import Detector, Found
-from nanotally.detections import Detections
-from nanotally.errors import EngineUnavailable
 from nanotally.frame import Frame
-from nanotally.measure.density import Examined
-from nanotally.measure.measurement import Measurement, measure
 from nanotally.signals import calling_on_hangup, stopping_on_signals
 from nanotally.wire import Origin
 
@@ -45,24 +44,19 @@ TICK_S = 0.1
 COUNTS_EVERY_S = 1.0
 """A live feed tells its counts at most this often; a replay tells them for every frame."""
 
-FRAMES_EVERY_S = 0.05
-"""Pictures of a live feed are packed at most this often, as long as anybody looks."""
-
 SETTLE_S = 0.3
 """From binding to the first frame at least: a waiting subscriber tries to connect every 0.1 to 0.2 s."""
-
-NOTHING = Found(Detections.empty(), truncated=False, tiles=0, latency_ms={})
-"""In a frame that is not live nothing is looked for."""
 
 STOP_S = 1.8
 """After a signal to stop the process ends within this, whatever hangs: an engine, a driver, a disk."""
 
 
 class Service:
-    """One daemon: its sources, one detector, one socket. The thread that calls `run` owns the last two.
+    """One daemon: its sources, one detector, one socket. The thread that calls `run` owns the socket.
 
     Attributes:
         config: what it was told, with what was set over it.
+        looking: the thread of the engine.
         detector: finds the particles, from `startup` on.
         setup: how it does that, from `startup` on.
         publisher: the socket, from `startup` on.
@@ -74,6 +68,7 @@ class Service:
         outage: whether the engine answers, where it is on a server.
         keeping: recordings, snapshots and the harvest, from `startup` on.
         keepers: who gets every frame that was told of.
+        stopped: whether it was told to stop.
     """
 
     detector: Detector
@@ -100,7 +95,7 @@ class Service:
         self.channels: dict[str, Channel] = {}
         self.keepers: list[Keeper] = []
         self.make_detector = make_detector
-        self._stop = False
+        self.stopped = False
         self._running = False
         self.replay: ReplayServer | None = None
         self._to_close = ExitStack()
@@ -108,6 +103,8 @@ class Service:
         self.notifier = Notifier()
         self._to_close.callback(self.notifier.close)
         self.bell = Event()
+        self.looking = Looking()
+        self._to_close.callback(self.looking.close)
         self.outage = Outage()
         self.desk = Desk(self, reread or (lambda: config))
         self.heartbeat = Heartbeat(self)
@@ -132,7 +129,7 @@ class Service:
 
     def stop(self) -> None:
         """End after the frames that are being looked at. May be called from any thread or signal handler."""
-        self._stop = True
+        self.stopped = True
 
     def startup(self) -> None:
         """Bind, load, open, in this order: waiting subscribers are back before the first frame is sent."""
@@ -146,7 +143,7 @@ class Service:
         log.info("publishing on %s, run %s", self.publisher.endpoint, self.publisher.run_id)
         self.desk.open(self._gate)
         close.callback(self.desk.close)
-        self.detector = self.make_detector(config)
+        self.detector = self.looking.do(partial(self.make_detector, config))
         close.callback(self._close_engine)
         self.setup = report.Setup.of(self.detector)
         self.keeping = Keeping(config, classes=self.setup.classes)
@@ -161,6 +158,7 @@ class Service:
         refusals = [self.publisher.refusals, self.desk.control.refusals]
         refusals += [self.replay.refusals] if self.replay else []
         self._metrics = metrics.Metrics(feeds, self.publisher, self.journal, self.setup, refusals, self.outage)
+        self._metrics.registry.register(KeepingMetrics(self.keeping, config.source))
         self.desk.take_up()
         self._health.turn()
         if config.metrics.enabled:
@@ -195,29 +193,46 @@ class Service:
             channel.feed.adopt(config.source[name])
 
     def _close_engine(self) -> None:
-        self.detector.engine.close()
+        self.looking.do(self.detector.engine.close)
 
     def main_loop(self) -> None:
         """Turn until told to stop or all feeds are over."""
-        while not self._stop and self.tick():
+        while not self.stopped and self.tick():
             pass
+        self.settle()
 
     def tick(self) -> bool:
-        """Turn once: subscribers, heartbeats, the next frame of each source that has one. False: all are over."""
+        """Turn once, and carry out what waits between two frames. False: all feeds are over."""
+        self.desk.turn()
+        self.succession.turn()
+        return self.turn()
+
+    def turn(self) -> bool:
+        """Signs of life, subscribers, heartbeats, and frames; False when all feeds are over.
+
+        While the frames of the last turn are measured and told of, the engine looks at those that wait already.
+        """
         self.notifier.alive()
         self._health.turn()
         self.publisher.answer_subscribers()
-        self.desk.turn()
-        self.succession.turn()
         self.heartbeat.turn()
-        waiting = self._next_frames()
+        look = self.looking.end(self.outage)
+        waiting = self._next_frames(0.0 if look else TICK_S)
         if waiting:
-            self.process(waiting)
-        return not all(channel.over for channel in self.channels.values())
+            self.looking.begin(self.detector, waiting)
+        if look:
+            self.tell_of(look)
+        return self.looking.busy or not all(channel.over for channel in self.channels.values())
 
-    def _next_frames(self) -> list[tuple[Channel, Frame]]:
-        """At most one frame of each source, so that none keeps another waiting; none came within `TICK_S`: empty."""
-        self.bell.wait(TICK_S)
+    def settle(self) -> None:
+        """Tell of the frames that are being looked at, before anything changes under them."""
+        look = self.looking.end(self.outage)
+        if look:
+            self.tell_of(look)
+
+    def _next_frames(self, patience_s: float) -> list[tuple[Channel, Frame]]:
+        """At most one frame of each source, so that none keeps another waiting; none came in time: empty."""
+        self.bell.wait(patience_s)
         self.bell.clear()
         open_ones = [channel for channel in self.channels.values() if not channel.over]
         taken = [(channel, frame) for channel in open_ones if (frame := channel.take()) is not None]
@@ -225,28 +240,25 @@ class Service:
             self.bell.set()
         return taken
 
-    def process(self, waiting: list[tuple[Channel, Frame]]) -> None:
-        """Find the particles of these frames in one batch, and tell of each."""
-        taken_ns = time.monotonic_ns()
-        live = [(frame.image, frame.field) for _, frame in waiting if frame.state == "live"]
-        try:
-            found = iter(self.detector.detect_all(live) if live else ())
-            self.outage.end(looked_at=len(live))
-        except EngineUnavailable as error:
-            waiting, found = self.outage.spare(waiting, error), iter(())
+    def tell_of(self, look: Look) -> None:
+        """Tell of all frames of a look that is over."""
+        found = look.found()
         found_ns = time.monotonic_ns()
-        for channel, frame in waiting:
-            own = channel.region.mark(next(found)) if frame.state == "live" else NOTHING
-            self.tell(channel, channel.calibrated(frame, own.detections), own, taken_ns, found_ns)
+        for (channel, frame), own in zip(look.frames, found, strict=True):
+            self.tell(channel, frame, own, look.taken_ns, found_ns)
 
     def tell(self, channel: Channel, frame: Frame, found: Found, taken_ns: int, found_ns: int) -> None:
-        """Publish what was found in a frame, its tally, and the picture if somebody looks."""
+        """Publish what was found in a frame, its tally, and what it looks like if somebody looks."""
+        channel.catch_up(frame)
+        if frame.state == "live":
+            found = channel.region.mark(found)
+        frame = channel.calibrated(frame, found.detections)
         name, send, population = channel.name, self.publisher.send, channel.population
         latency_ms = {"wait": (taken_ns - frame.grabbed_ns) / 1e6, **found.latency_ms}
         measured = tracks = None
         if frame.state == "live":
             with timed(latency_ms, "size"):
-                measured = self.measure(channel, frame, found)
+                measured = channel.measure(frame, found.detections)
             with timed(latency_ms, "track"):
                 tracks = population.take(frame, found.detections, measured)
         origin = self._next_origin("detections", name)
@@ -266,21 +278,11 @@ class Service:
         sent_ns = time.monotonic_ns()
         if not channel.feed.live or channel.is_due("counts", every_s=COUNTS_EVERY_S):
             send(report.counts_message(self._next_origin("counts", name), told, population))
-        if self.publisher.is_wanted("frames", name) and (
-            not channel.feed.live or channel.is_due("frames", every_s=FRAMES_EVERY_S)
-        ):
-            send(report.frame_message(self._next_origin("frames", name), told, to_jpeg(frame.image)))
+        show(self.publisher, channel, frame, told, measured)
         channel.tell_of(told)
         for keeper in self.keepers:
             keeper.take(frame, told)
         self._metrics.observe(told, age_s=(sent_ns - frame.grabbed_ns) / 1e9, publish_s=(sent_ns - found_ns) / 1e9)
-
-    def measure(self, channel: Channel, frame: Frame, found: Found) -> Measurement:
-        """Sizes of the particles of a frame, and what is measured on it as a whole."""
-        height, width = frame.image.shape
-        examined = Examined(frame.field or (0, 0, width, height), channel.region.masks)
-        classes = channel.setup.classes
-        return measure(frame.image, found.detections, examined, nm_per_px=frame.nm_per_px, classes=classes)
 
     def shutdown(self) -> None:
         """Stop the sources, say so, and give everything back; legal however far `startup` came, and twice."""

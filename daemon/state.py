@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from datetime import datetime, timezone
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ log = logging.getLogger(__name__)
 
 FILE = "state.json"
 CHANGES = "changes.jsonl"
+CHANGES_BYTES = 1 << 20
+"""From this size on the journal of changes is laid aside and a new one begun: some thousands of changes."""
+CHANGES_KEPT = 4
+"""So many are kept, `changes.jsonl.1` the newest of them."""
 
 
 class State(msgspec.Struct, frozen=True):
@@ -54,7 +59,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Memory:
-    """A folder with the state, replaced as a whole, and the journal of changes, which only grows.
+    """A folder with the state, replaced as a whole, and the journal of changes, of which the oldest part goes.
 
     A disk that does not take them is a line in the log and never stops anything.
     """
@@ -105,6 +110,7 @@ class Memory:
         path = self._folder / CHANGES
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            _lay_aside(path)
             with path.open("ab") as file:
                 file.write(msgspec.json.encode(change) + b"\n")
                 file.flush()
@@ -116,6 +122,16 @@ class Memory:
 def change_now(verb: str, args: Any, who: str | None, settings_sha256: dict[str, str]) -> Change:
     """A line for what was done just now."""
     return Change(datetime.now(timezone.utc), verb, args, who, settings_sha256)
+
+
+def _lay_aside(path: Path) -> None:
+    """Begin a new journal of changes where this one is large; of those before the oldest goes."""
+    if not path.exists() or path.stat().st_size < CHANGES_BYTES:
+        return
+    names = [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, CHANGES_KEPT + 1))]
+    for newer, older in reversed(list(pairwise(names))):
+        if newer.exists():
+            newer.replace(older)
 
 
 def _set_aside(path: Path) -> str:

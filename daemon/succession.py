@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING
 
+from nanotally.daemon.loading import load_beside
 from nanotally.detect.engines import tensorrt
 from nanotally.detect.engines.openvino import OpenVinoEngine
 from nanotally.errors import EngineError, NanotallyError
@@ -107,7 +108,7 @@ class Succession:
         try:
             if fault:
                 raise EngineError(fault)
-            successor = service.make_detector(service.config)
+            successor = load_beside(service, service.config)
         except NanotallyError as error:
             log.warning("TensorRT: no plan after %.0f s, OpenVINO goes on: %s", took_s, error)
             return

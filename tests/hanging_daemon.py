@@ -13,7 +13,6 @@ from stand_in_daemon import StandIn
 from nanotally.daemon import service as service_module
 from nanotally.daemon.config import Config, ControlConfig, JournalConfig, MetricsConfig, PublishConfig, ReplayConfig
 from nanotally.daemon.config import SourceConfig as Feed
-from nanotally.detect import Found
 from nanotally.errors import SourceError
 from nanotally.frame import Frame
 
@@ -66,9 +65,9 @@ class Engine(StandIn):
         hang("load")
         super().__init__(config)
 
-    def detect_all(self, images: Sequence[tuple[np.ndarray, object]]) -> list[Found]:
+    def look_at(self, images: Sequence[tuple[np.ndarray, object]]) -> list[np.ndarray]:  # type: ignore[override]
         hang("engine")
-        return super().detect_all(images)
+        return super().look_at(images)
 
 
 if __name__ == "__main__":

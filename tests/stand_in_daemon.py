@@ -46,9 +46,12 @@ class StandIn(Detector):
         super().__init__(Bundle(Path(), MANIFEST), StandInEngine(), config.detect)
         self.threads: set[int] = set()
 
-    def detect_all(self, images: Sequence[tuple[np.ndarray, object]]) -> list[Found]:
+    def look_at(self, images: Sequence[tuple[np.ndarray, object]]) -> list[np.ndarray]:  # type: ignore[override]
         self.threads.add(threading.get_ident())
-        return [self.find(image) for image, _ in images]
+        return [image for image, _ in images]
+
+    def merge(self, views: Sequence[np.ndarray]) -> list[Found]:  # type: ignore[override]
+        return [self.find(image) for image in views]
 
     def find(self, image: np.ndarray) -> Found:
         n = int(image[0, 0])

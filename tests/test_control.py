@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 import zmq
@@ -204,3 +205,24 @@ def test_an_error_is_raised_as_the_daemon_says_it() -> None:
     with pytest.raises(WireError, match="control: no such key"):
         decode_answer(encode_answer("1", error="no such key", settings_sha256={}))
     assert json.loads(encode_request("1", "get", {})) == {"schema": 1, "id": "1", "verb": "get", "args": {}}
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_socket_that_was_closed_or_never_bound_holds_no_descriptor() -> None:
+    def open_and_close() -> None:
+        with closing(ControlServer("tcp://127.0.0.1:*", ring=lambda: None)) as server:
+            server.start()
+            with pytest.raises(ConfigError):
+                ControlServer(server.endpoint, ring=lambda: None)
+        server.close()
+        with closing(ControlServer("tcp://127.0.0.1:*", ring=lambda: None)):
+            pass  # never started
+
+    open_and_close()  # what a library opens once for good
+    before = descriptors()
+    for _ in range(3):
+        open_and_close()
+    assert descriptors() == before

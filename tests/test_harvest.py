@@ -258,3 +258,12 @@ def test_corrections_that_come_back_from_cvat_have_the_say(kept: Path) -> None:
     taken = take_in([], [kept])
     assert taken.faults == []
     assert [set(entry.detections.class_id) for entry in taken.real] == [{0}] * 3
+
+
+def test_a_kept_picture_tells_its_pixel_size_if_it_has_one(tmp_path: Path) -> None:
+    frame, told = in_doubt(1)
+    unknown = replace(frame, nm_per_px=None), replace(told, nm_per_px=None)
+    consider(harvest_of(tmp_path), [in_doubt(0), unknown])
+    known, other = sorted((tmp_path / "sem" / "images").glob("*.png"))
+    assert read_micrograph(known).nm_per_px == told.nm_per_px
+    assert read_micrograph(other).nm_per_px is None

@@ -122,6 +122,15 @@ def test_signal_ends_the_log_and_keeps_every_row(publisher: Publisher, path: Pat
     assert rows(path)[0]["cube"] == "1"
 
 
+def test_particles_have_files_of_their_own(publisher: Publisher, path: Path) -> None:
+    with closing(Logger(publisher, path, "--particles", "--frames", "2")) as logger:
+        logger.tell(1)
+        logger.tell(2)
+        assert logger.end()[0] == 0
+    found = rows(path.with_name("counts.particles.csv"))
+    assert [(row["frame"], row["class"], row["x2"]) for row in found] == [("0", "cube", "9.0")] * 3
+
+
 def test_it_ends_when_as_many_counts_as_were_asked_for_are_there(publisher: Publisher, path: Path) -> None:
     with closing(Logger(publisher, path, "--frames", "2")) as logger:
         logger.tell(1)

@@ -10,7 +10,9 @@ from told import WALL, detections
 from nanotally.errors import NanotallyError, UsageError
 from nanotally.log import parts as parts_module
 from nanotally.log.parts import Parts, check
-from nanotally.log.store import OF_SESSION, Store
+from nanotally.log.schema import OF_SESSION
+from nanotally.log.store import Store
+from nanotally.log.tables import Frames
 from nanotally.wire import Session
 
 
@@ -46,7 +48,7 @@ def test_csv_has_a_column_a_class_and_a_row_a_gap(store: Store, tmp_path: Path) 
     store.add(replace(detections(5, 104), counts=None, state="blank", nm_per_px=None))
     store.add(replace(detections(6, 105), counts={"rod": 7}))
     store.commit()
-    assert Parts(store, tmp_path / "counts.csv").update()
+    assert Parts(Frames(store), tmp_path / "counts.csv").update()
     first, gap, _, blank, other = rows(tmp_path / "counts.csv")
     assert list(first)[-5:] == ["cube", "quasi_sphere", "rod", "unique_cube", "unique_quasi_sphere"]
     assert [first[name] for name in ("event", "offset", "cube", "rod", "unique_cube")] == [
@@ -68,7 +70,7 @@ def test_every_file_has_the_session(store: Store, tmp_path: Path) -> None:
     store.add(detections(2, 101))
     store.commit()
     for name in ("counts.csv", "counts.parquet"):
-        assert Parts(store, tmp_path / name).update()
+        assert Parts(Frames(store), tmp_path / name).update()
     of_session = ["s1", "Au 12", "anna", "after wash", "2026-03-14T15:09:26.535897Z"]
     within, without = rows(tmp_path / "counts.csv")
     assert [within[name] for name in OF_SESSION] == of_session
@@ -79,7 +81,7 @@ def test_every_file_has_the_session(store: Store, tmp_path: Path) -> None:
 
 
 def test_parts_have_so_many_rows_and_only_the_last_is_written_again(store: Store, tmp_path: Path) -> None:
-    parts = Parts(store, tmp_path / "counts.csv")
+    parts = Parts(Frames(store), tmp_path / "counts.csv")
     assert not parts.update()
     fill(store, 1, 13)
     assert parts.update()
@@ -96,18 +98,18 @@ def test_parts_have_so_many_rows_and_only_the_last_is_written_again(store: Store
 @pytest.mark.parametrize("lost", ["", "counts.csv", "counts.2.csv"])
 def test_the_next_logger_writes_what_is_missing(store: Store, tmp_path: Path, lost: str) -> None:
     fill(store, 1, 25)
-    Parts(store, tmp_path / "counts.csv").update()
+    Parts(Frames(store), tmp_path / "counts.csv").update()
     before = seqs(tmp_path)
     if lost:
         (tmp_path / lost).unlink()
     (tmp_path / "counts.3.csv").write_text("torn")
-    Parts(store, tmp_path / "counts.csv").update()
+    Parts(Frames(store), tmp_path / "counts.csv").update()
     assert seqs(tmp_path) == before
     assert not list(tmp_path.glob(".*"))
 
 
 def test_it_rests_between_updates(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = Parts(store, tmp_path / "counts.csv")
+    parts = Parts(Frames(store), tmp_path / "counts.csv")
     fill(store, 1, 1)
     parts.update_if_due()
     fill(store, 2, 2)
@@ -124,7 +126,7 @@ def test_parquet_has_types_and_null(store: Store, tmp_path: Path) -> None:
     fill(store, 1, 2)
     store.add(detections(5, 105), base_offset=100)
     store.commit()
-    Parts(store, tmp_path / "counts.parquet").update()
+    Parts(Frames(store), tmp_path / "counts.parquet").update()
     table = parquet.read_table(tmp_path / "counts.parquet")
     assert table.column("cube").to_pylist() == [3, 3, None, 3]
     assert table.column("missed").to_pylist() == [None, None, 2, None]
@@ -136,7 +138,7 @@ def test_a_file_of_somebody_else_is_left_alone(store: Store, tmp_path: Path) -> 
     path = tmp_path / "counts.csv"
     path.write_text("name,price\n")
     with pytest.raises(NanotallyError, match=r"there already, and not of counts\.sqlite; give another file"):
-        Parts(store, path)
+        Parts(Frames(store), path)
     assert path.read_text() == "name,price\n"
 
 
@@ -145,7 +147,7 @@ def test_full_disk_keeps_the_part_that_is_there(store: Store, tmp_path: Path, mo
         path.write_text("torn")
         Path("/dev/full").write_text("more")
 
-    parts = Parts(store, tmp_path / "counts.csv")
+    parts = Parts(Frames(store), tmp_path / "counts.csv")
     fill(store, 1, 3)
     parts.update()
     fill(store, 4, 4)

@@ -13,7 +13,8 @@ from told import WALL, detections
 
 from nanotally.errors import NanotallyError
 from nanotally.log.place import Place
-from nanotally.log.store import OF_SESSION, Store
+from nanotally.log.schema import OF_SESSION
+from nanotally.log.store import Store
 from nanotally.wire import Session
 
 SESSION = Session("s1", "Au 12", "anna", "after wash", WALL)
@@ -81,6 +82,7 @@ def test_a_message_is_a_row(store: Store) -> None:
         "session_started": None,
         "counts": {"cube": 3, "quasi_sphere": 0},
         "uniques": {"cube": 2},
+        "sizes": {},
     }
     assert (second["state"], second["counts"], second["uniques"], second["nm_per_px_x"]) == ("blank", {}, {}, None)
 
@@ -218,12 +220,12 @@ def test_the_file_of_another_program_is_left_alone(path: Path, kind: str) -> Non
         Store(path).close()
     with closing(sqlite3.connect(path)) as other:
         if kind == "newer":
-            other.execute("PRAGMA user_version = 3")
+            other.execute("PRAGMA user_version = 4")
         elif kind == "database":
             other.execute("CREATE TABLE prices (name)")
         other.commit()
     before = path.read_bytes()
-    said = "a log of schema 3, this version knows 2: update nanotally" if kind == "newer" else "give another file"
+    said = "a log of schema 4, this version knows 3: update nanotally" if kind == "newer" else "give another file"
     with pytest.raises(NanotallyError, match=said):
         Store(path)
     assert path.read_bytes() == before

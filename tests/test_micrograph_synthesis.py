@@ -12,7 +12,8 @@ from nanotally.generator import annotation
 from nanotally.generator.annotation import Lettering
 from nanotally.generator.bodies import Material
 from nanotally.generator.imaging import Detector, Display, Imaging, Scan
-from nanotally.generator.micrograph import SyntheticMicrograph, make_micrograph, make_paper_micrograph
+from nanotally.generator.micrograph import SyntheticMicrograph, make_micrograph
+from nanotally.generator.paper import make_paper_micrograph
 from nanotally.generator.pattern import Pattern, Template
 from nanotally.generator.recipe import read_recipe, sample
 from nanotally.generator.sites import Crowd

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from source_parts import until
 
 from nanotally.daemon import orders
+from nanotally.daemon.recording.settings import RecordingConfig
 from nanotally.errors import NanotallyError
+from nanotally.wire import StatusMessage, Subscriber
 from nanotally.wire.control import ControlClient
 
 WAIT_S = 20.0
@@ -58,6 +61,32 @@ def test_get_tells_everything_and_changes_nothing(made: Rig) -> None:
     assert made.frame().settings_sha256 == before
 
 
+def test_everybody_is_told_whether_a_recording_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = dataclasses.replace(config_of(), recording=RecordingConfig(directory=str(tmp_path), keep_free_mb=0.0))
+    with rig(config, monkeypatch) as made, Subscriber(made.service.publisher.endpoint, kinds=["status"]) as subscriber:
+
+        def told() -> bool:
+            """By the next status, which is sent now."""
+            made.service.heartbeat.send(made.service.channels["main"], "up")
+            publisher, deadline_s = made.service.publisher, time.monotonic() + WAIT_S
+            while time.monotonic() < deadline_s:
+                publisher.answer_subscribers()
+                item = subscriber.receive(0.1)
+                if isinstance(item, StatusMessage) and item.origin.seq == publisher.sent("status", "main"):
+                    return item.recording
+            raise AssertionError("no status came")
+
+        def asked() -> Any:
+            return made.ask("get")["sources"]["main"]["recording"]
+
+        assert (asked(), told()) == (None, False)
+        place = made.ask("record-start")["recordings"]["main"]["place"]
+        made.frame()
+        assert (asked()["place"], told()) == (place, True)
+        made.ask("record-stop")
+        assert (asked(), told()) == (None, False)
+
+
 def test_what_is_set_is_in_the_next_frame_and_unset_is_as_before(made: Rig) -> None:
     first = made.frame()
     made.ask("set", detect__score=0.4, detect__thresholds__cube=0.7)
@@ -91,9 +120,10 @@ def test_a_frame_that_waited_is_told_as_it_was_prepared(made: Rig) -> None:
     channel = made.service.channels["main"]
     assert until(lambda: channel.feed.mailbox.holds)
     made.ask("set", source__main__roi=[4, 4, 40, 40])
-    made.service.tick()
-    waited, after = channel, made.frame()
-    assert waited.processed == 3
+    while channel.processed < 2:
+        made.service.tick()
+    after = made.frame()
+    assert channel.processed == 3
     told = made._told.messages[-2]
     assert (told.roi, told.settings_sha256) == (before.roi, before.settings_sha256)
     assert after.roi == (4, 4, 40, 40)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nanotally.daemon.state import CHANGES, FILE, Memory, State, change_now
+from nanotally.daemon import state as state_module
+from nanotally.daemon.state import CHANGES, CHANGES_KEPT, FILE, Memory, State, change_now
 from nanotally.wire import Session
 
 STATE = State(
@@ -67,3 +68,19 @@ def test_every_change_is_a_line(tmp_path: Path) -> None:
     assert [line["args"]["detect.score"] for line in lines] == [0.0, 0.1, 0.2]
     assert {line["who"] for line in lines} == {"SIGHUP"}
     assert lines[0].keys() == {"wall", "verb", "args", "who", "settings_sha256"}
+
+
+def test_the_journal_of_changes_is_bounded_and_loses_only_its_oldest_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_module, "CHANGES_BYTES", 1000)
+    memory, most = Memory(tmp_path), 100
+    for number in range(most):
+        memory.note(change_now("set", {"number": number}, None, {}))
+    names = [f"{CHANGES}.{number}" for number in range(CHANGES_KEPT, 0, -1)] + [CHANGES]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    lines = [line for name in names for line in (tmp_path / name).read_text().splitlines()]
+    numbers = [json.loads(line)["args"]["number"] for line in lines]
+    assert numbers == list(range(numbers[0], most))
+    assert numbers[0] > 0
+    assert all(1000 <= (tmp_path / name).stat().st_size < 1200 for name in names[:-1])

@@ -17,6 +17,7 @@ from nanotally.wire import KINDS, ClientKeys, Topic
 from nanotally.wire.curve import KeyPair, read_public, secure_client
 from nanotally.wire.handshake import Handshakes
 from nanotally.wire.header import from_json, to_json
+from nanotally.wire.ipv6 import allow_ipv6
 from nanotally.wire.replay import seen_from
 from nanotally.wire.subscriber import HEARTBEAT_MS
 from nanotally.wire.topics import prefix
@@ -67,6 +68,7 @@ class Link:
             self.socket.setsockopt(zmq.IMMEDIATE, 1)  # no question waits for a daemon that is away
         self.handshakes = Handshakes(self.socket, endpoint)
         secure_client(self.socket, keys)
+        allow_ipv6(self.socket, endpoint)
         try:
             self.socket.connect(endpoint)
         except zmq.ZMQError as error:
@@ -138,7 +140,7 @@ class Inlet:
         self.news.socket.send(b"\x00" + prefix)
 
     def take(self, *, replay: str | None) -> list[bytes] | None:
-        """Parts of the next message as they go on, a status with `replay` in place of the daemon's own endpoint.
+        """Parts of the next message as they go on; a status says that it was forwarded, and has our `replay`.
 
         None where it was heard before, or is no message of this daemon.
 
@@ -157,8 +159,8 @@ class Inlet:
             if not self._is_next(topic, place):
                 return None
             if topic.kind == "status":
-                parts[1] = self._with_replay(parts[1], replay)
-        except (NanotallyError, msgspec.DecodeError, UnicodeDecodeError, IndexError, RecursionError) as error:
+                parts[1] = self._as_forwarded(parts[1], replay)
+        except (NanotallyError, msgspec.DecodeError, ValueError, IndexError, RecursionError) as error:
             self.refusals.add(str(error))
             return None
         self.sources.add(topic.source)
@@ -177,15 +179,15 @@ class Inlet:
         self._last[topic] = place
         return True
 
-    def _with_replay(self, raw: bytes, replay: str | None) -> bytes:
-        """Header of a status that tells of our endpoint in place of the daemon's, which is taken down."""
-        header = from_json(raw)
+    def _as_forwarded(self, raw: bytes, replay: str | None) -> bytes:
+        """Header of a status as it goes on. Where the daemon's journal answers is taken down, and ours told instead."""
+        header = from_json(raw) | {"forwarded": True}
         told = header.get("replay")
-        if not isinstance(told, str):
-            return raw
-        if not self._config.replay:
-            self._connect_journal(seen_from(self._config.endpoint, told))
-        return to_json({**header, "replay": replay})
+        if isinstance(told, str):
+            header["replay"] = replay
+            if not self._config.replay:
+                self._connect_journal(seen_from(self._config.endpoint, told))
+        return to_json(header)
 
     def _connect_journal(self, endpoint: str) -> None:
         if self.journal is None or self.journal.endpoint != endpoint:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from collections import Counter
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from nanotally.detections import FLAG_BORDER
 from nanotally.errors import ConfigError
 from nanotally.frame import Frame
 from nanotally.labels import LabelledImage
-from nanotally.micrograph import read_micrograph
+from nanotally.micrograph import read_micrograph, with_pixel_size
 from nanotally.opencv import cv2
 from nanotally.wire import DetectionsMessage
 
@@ -29,6 +30,11 @@ LOOK_EVERY_S = 0.5
 """A source is looked at twice a second at most."""
 LEAST = 0.15
 """A frame with less doubt is not worth a person's time."""
+
+
+PassedOver = Literal["busy", "full", "disk"]
+"""Why a frame was not kept: the thread had no time to look at it; it was in doubt, and had no place within the bounds
+or beside a better one of the same place; the disk did not take it."""
 
 
 class Seen(NamedTuple):
@@ -45,6 +51,8 @@ class Harvest:
 
     Attributes:
         shelf: what is kept. Used by the thread.
+        kept: frames that were put on it, by source. These counts may be read by any thread.
+        dropped: frames that were not, by source and why.
     """
 
     def __init__(self, config: HarvestConfig, *, instance: str, classes: tuple[str, ...]) -> None:
@@ -60,6 +68,8 @@ class Harvest:
         self._looked_ns: dict[str, int] = {}
         self._kept_ns: dict[str, int] = {}
         self._looks: dict[str, Look] = {}
+        self.kept: Counter[str] = Counter()
+        self.dropped: Counter[tuple[str, PassedOver]] = Counter()
         folder = config.folder / instance
         try:
             self.shelf = Shelf(folder, classes)
@@ -77,8 +87,22 @@ class Harvest:
         before = self._before.get(source)
         self._before[source] = seen
         pause_ns = min(LOOK_EVERY_S, self._config.every_s) * 1e9
-        if frame.grabbed_ns - self._looked_ns.get(source, 0) >= pause_ns and self._worker.offer((seen, before)):
+        if frame.grabbed_ns - self._looked_ns.get(source, 0) < pause_ns:
+            return
+        if self._worker.offer((seen, before)):
             self._looked_ns[source] = frame.grabbed_ns
+        else:
+            self.dropped[source, "busy"] += 1
+
+    @property
+    def frames(self) -> int:
+        """How many are kept now."""
+        return len(self.shelf.kept)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of them, with their labels."""
+        return self.shelf.size_bytes
 
     def close(self) -> None:
         """Look at what waits, and end. May be called twice."""
@@ -99,18 +123,23 @@ class Harvest:
         """Put a frame on the shelf if it has a place there; whether it had, and a pause is due."""
         self.shelf.look_again()
         png = cv2.imencode(".png", frame.image)[1].tobytes()
+        if told.nm_per_px is not None:
+            png = with_pixel_size(png, told.nm_per_px)
         row = _row(told, doubt, size_bytes=len(png))
         gone = self._in_place_of(row, look)
         if gone is None:
+            self.dropped[told.origin.source, "full"] += 1
             return False
         try:
             self.shelf.add(png, _labels(told, row.file), row, instead_of=gone)
         except OSError as error:
             log.error("harvest: %s: %s", error.filename or self.shelf.folder, error.strerror)
+            self.dropped[told.origin.source, "disk"] += 1
             return True
         for other in gone:
             self._looks.pop(other.file, None)
         self._looks[row.file] = look
+        self.kept[row.source] += 1
         log.info("harvest: kept %s: doubt %.2f, mostly %s", row.file, doubt.total, doubt.why)
         return True
 

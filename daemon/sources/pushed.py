@@ -21,6 +21,7 @@ from nanotally.daemon.sources.grey import to_grey
 from nanotally.daemon.sources.live import LiveSource
 from nanotally.errors import SourceError
 from nanotally.frame import Frame
+from nanotally.wire.ipv6 import allow_ipv6
 
 WAITING_MESSAGES = 2
 """Messages that may wait in the socket: what waits gets old."""
@@ -102,6 +103,7 @@ class PushedSource(LiveSource):
             zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
         )
         self._held.callback(self._socket.disable_monitor)
+        allow_ipv6(self._socket, endpoint)
         try:
             self._socket.bind(endpoint)
         except zmq.ZMQError as error:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nanotally.cli import app
+from nanotally.logs import set_up_logging
 
 
 @app.command()
@@ -25,5 +24,5 @@ def forward(
     from nanotally.daemon.forward.forwarder import Forwarder
 
     settings = read_forward_config(config)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    set_up_logging()
     Forwarder(settings).run()

@@ -13,7 +13,7 @@ import zmq
 from nanotally.cli import app
 from nanotally.cli.keys import KeysOption, ServerKeyOption, client_keys
 from nanotally.errors import UsageError
-from nanotally.log import Logger, Parts, Store
+from nanotally.log import Frames, Logger, Particles, Parts, Store
 from nanotally.log.logger import KINDS
 from nanotally.log.parts import check
 from nanotally.signals import stopping_on_signals
@@ -30,6 +30,7 @@ def log(
     *,
     to: Annotated[Path, typer.Option(help="File .sqlite; or .csv or .parquet, which are derived from a .sqlite.")],
     replay: Annotated[str | None, typer.Option(help="Endpoint of the journal; left out: as the daemon says.")] = None,
+    particles: Annotated[bool, typer.Option("--particles", help="Log every particle with its sizes, too.")] = False,
     frames: Annotated[int | None, typer.Option(help="End once this many counts were logged.", min=1)] = None,
     until_ended: Annotated[bool, typer.Option("--until-ended", help="End when the daemon says that it stops.")] = False,
     keys: KeysOption = None,
@@ -39,6 +40,7 @@ def log(
 
     What was sent while nobody logged is asked for, as far back as the daemon's journal goes. Where messages cannot be
     had any more, a row says so: its event is `gap` or `restart`, and `missed` how many counts are missing at least.
+    With --particles every particle is a row of `counts.particles.csv`, or of the table `particle`.
     """
     derived = to.suffix != DATABASE
     if derived:
@@ -46,18 +48,23 @@ def log(
     if replay is not None:
         _check_replay(replay)
     wanted = client_keys(keys, server_key)
-    with _subscriber(endpoint, wanted) as subscriber, closing(Store(to.with_suffix(DATABASE))) as store:
-        parts = Parts(store, to) if derived else None
+    with (
+        _subscriber(endpoint, wanted) as subscriber,
+        closing(Store(to.with_suffix(DATABASE), particles=particles)) as store,
+    ):
+        parts = [Parts(Frames(store), to)] if derived else []
+        if derived and particles:
+            parts.append(Parts(Particles(store), to.with_suffix(f".particles{to.suffix}")))
         print(f"nanotally: counts of {endpoint} go to {to}; Ctrl-C ends", file=sys.stderr)
         logging = Logger(subscriber, store, replay=replay, keys=wanted, say=_say)
         with closing(logging) as logger, stopping_on_signals(logger.stop):
             for _ in logger.batches():
-                if parts is not None:
-                    parts.update_if_due()
+                for each in parts:
+                    each.update_if_due()
                 if (until_ended and logger.ended) or (frames is not None and store.counted >= frames):
                     break
-        if parts is not None:
-            parts.update()
+        for each in parts:
+            each.update()
         if logger.is_behind:
             _say("the journal holds more than is logged; log again while the daemon runs")
         print(f"nanotally: {store.counted} counts in {to}", file=sys.stderr)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nanotally.cli import app
+from nanotally.logs import set_up_logging
 
 if TYPE_CHECKING:
     from nanotally.daemon.recording.playing import Comparison
@@ -45,7 +44,7 @@ def replay(
     bundle = None if model is None else str(model)
     otherwise = None if config is None else read_config(config, uri=f"recording:{recording}")
     settings = config_for(recording, real_time=real_time, otherwise=otherwise, bundle=bundle, engine=engine)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    set_up_logging()
     service, comparison = Service(settings), Comparison(recording)
     service.keepers.append(comparison)
     service.run()

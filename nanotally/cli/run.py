@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -15,6 +13,7 @@ from typer.core import TyperCommand
 from nanotally.cli import app
 from nanotally.cli.overlay import BIND, check_extra
 from nanotally.errors import UsageError
+from nanotally.logs import set_up_logging
 
 if TYPE_CHECKING:
     from nanotally.daemon.config import Config
@@ -65,7 +64,7 @@ def run(
     bundle = None if model is None else str(model)
     read = partial(read_config, config, uri=source, instance=instance, bundle=bundle, engine=engine)
     settings = read()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    set_up_logging()
     with nullcontext() if overlay is None else _page(settings, overlay):
         Service(settings, reread=read).run()
 

@@ -3,5 +3,6 @@
 from nanotally.log.logger import Logger
 from nanotally.log.parts import Parts
 from nanotally.log.store import Store
+from nanotally.log.tables import Frames, Particles
 
-__all__ = ["Logger", "Parts", "Store"]
+__all__ = ["Frames", "Logger", "Particles", "Parts", "Store"]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from nanotally.errors import NanotallyError, UsageError
-from nanotally.log.store import COLUMNS, OF_SESSION, Store
+from nanotally.log.tables import Table
 
 PART_ROWS = 100_000
 """Of a file. Writing one takes less than the time in which a subscriber loses messages, and a spreadsheet takes it."""
@@ -22,13 +21,6 @@ GROUP_ROWS = 10_000
 
 REST_S = 1.0
 """Between two updates at least, and fifty times what the last one took."""
-
-WHOLE = frozenset({"seq", "offset", "frame", "truncated", "missed"})
-REAL = frozenset({"nm_per_px_x", "nm_per_px_y"})
-UNIQUE = "unique_"
-"""In front of the name of a class, in the column of its different particles."""
-
-Row = dict[str, Any]
 
 
 def check(path: Path) -> None:
@@ -46,19 +38,19 @@ def check(path: Path) -> None:
 class Parts:
     """The files of one kind: `counts.csv`, `counts.2.csv`, ... All but the last never change again."""
 
-    def __init__(self, store: Store, path: Path) -> None:
+    def __init__(self, table: Table, path: Path) -> None:
         """Go on with the parts that are there; the last of them is written again.
 
         Args:
-            store: to derive from.
+            table: to derive from.
             path: of the first part.
 
         Raises:
-            NanotallyError: if there is a file of that name and an empty log: it is not ours.
+            NanotallyError: if there is a file of that name and an empty table: it is not ours.
         """
-        self._store, self._path = store, path
-        if path.exists() and not store.last_row():
-            raise NanotallyError(f"{path}: there already, and not of {store.path.name}; give another file")
+        self._table, self._path = table, path
+        if path.exists() and not table.last_row():
+            raise NanotallyError(f"{path}: there already, and not of {table.store.path.name}; give another file")
         there = 0
         while self.part(there).exists():
             there += 1
@@ -82,7 +74,7 @@ class Parts:
         Raises:
             NanotallyError: the disk does not take them; those that are there are whole.
         """
-        last = self._store.last_row()
+        last = self._table.last_row()
         if self._written >= last:
             return False
         while self._written < last:
@@ -95,47 +87,33 @@ class Parts:
     def _derive(self, path: Path, first: int, last: int) -> None:
         aside = path.with_name(f".{path.name}.new")
         try:
-            WRITERS[path.suffix.lower()](aside, self._store, first, last)
+            WRITERS[path.suffix.lower()](aside, self._table, first, last)
             aside.replace(path)
         except OSError as error:
             aside.unlink(missing_ok=True)
             said = error.strerror or str(error)
-            raise NanotallyError(f"{path}: {said}; every row is in {self._store.path}") from error
+            raise NanotallyError(f"{path}: {said}; every row is in {self._table.store.path}") from error
 
 
-def _names(store: Store, first: int, last: int) -> list[str]:
-    """Names of all columns that rows from one number to another have."""
-    uniques = [f"{UNIQUE}{name}" for name in store.classes("uniques", first, last)]
-    return [*COLUMNS, *OF_SESSION, *store.classes("counts", first, last), *uniques]
-
-
-def _flat(store: Store, first: int, last: int) -> Iterator[Row]:
-    """Rows in which the particles a class stand beside the other columns."""
-    for row in store.rows(first, last):
-        counts, uniques = row.pop("counts"), row.pop("uniques")
-        yield {**row, **counts, **{f"{UNIQUE}{name}": many for name, many in uniques.items()}}
-
-
-def _write_csv(path: Path, store: Store, first: int, last: int) -> None:
+def _write_csv(path: Path, table: Table, first: int, last: int) -> None:
     with path.open("w", newline="") as file:
-        table = csv.DictWriter(file, _names(store, first, last), restval="", lineterminator="\n")
-        table.writeheader()
-        table.writerows(_flat(store, first, last))
+        writer = csv.DictWriter(file, list(table.columns(first, last)), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table.rows(first, last))
 
 
-def _write_parquet(path: Path, store: Store, first: int, last: int) -> None:
+def _write_parquet(path: Path, table: Table, first: int, last: int) -> None:
     import pyarrow as pa  # type: ignore[import-untyped]
     from pyarrow import parquet
 
-    kinds = {**dict.fromkeys((*COLUMNS, *OF_SESSION), pa.string()), "wall": pa.timestamp("us", tz="UTC")}
-    kinds |= {**dict.fromkeys(REAL, pa.float64()), **dict.fromkeys(WHOLE, pa.int64())}
-    schema = pa.schema([(name, kinds.get(name, pa.int64())) for name in _names(store, first, last)])
+    kinds = {"text": pa.string(), "whole": pa.int64(), "real": pa.float64(), "time": pa.timestamp("us", tz="UTC")}
+    schema = pa.schema([(name, kinds[kind]) for name, kind in table.columns(first, last).items()])
     with parquet.ParquetWriter(path, schema) as file:
-        rows = _flat(store, first, last)
+        rows = table.rows(first, last)
         while group := list(islice(rows, GROUP_ROWS)):
             for row in group:
                 row["wall"] = datetime.fromisoformat(row["wall"].replace("Z", "+00:00"))
             file.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
-WRITERS: dict[str, Callable[[Path, Store, int, int], None]] = {".csv": _write_csv, ".parquet": _write_parquet}
+WRITERS: dict[str, Callable[[Path, Table, int, int], None]] = {".csv": _write_csv, ".parquet": _write_parquet}

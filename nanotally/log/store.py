@@ -4,105 +4,28 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from nanotally.errors import NanotallyError
+from nanotally.log.particles import particles_of, sizes_of
 from nanotally.log.place import Missing, Place, missing_before
+from nanotally.log.schema import APPLICATION_ID, COLUMNS, OF_PARTICLE, OF_SESSION, SCHEMA, steps_from
 from nanotally.wire import DetectionsMessage, Origin, Session
 
-APPLICATION_ID = 0x6E746C67
-SCHEMA = 2
-
-TABLES = """
-CREATE TABLE log (
-    row INTEGER PRIMARY KEY,
-    wall TEXT NOT NULL,
-    event TEXT NOT NULL,
-    instance TEXT NOT NULL,
-    source TEXT NOT NULL,
-    run_id TEXT NOT NULL,
-    seq INTEGER,
-    "offset" INTEGER,
-    frame INTEGER,
-    file TEXT,
-    state TEXT,
-    truncated INTEGER,
-    missed INTEGER,
-    nm_per_px_x REAL,
-    nm_per_px_y REAL,
-    settings_sha256 TEXT,
-    counts TEXT,
-    uniques TEXT,
-    session TEXT,
-    UNIQUE (instance, source, "offset"),
-    UNIQUE (instance, source, run_id, seq)
-);
-CREATE TABLE place (
-    instance TEXT NOT NULL,
-    source TEXT NOT NULL,
-    run_id TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    "offset" INTEGER,
-    PRIMARY KEY (instance, source)
-);
-"""
-
-SESSIONS = """
-CREATE TABLE session (
-    id TEXT PRIMARY KEY,
-    sample TEXT NOT NULL,
-    operator TEXT NOT NULL,
-    notes TEXT NOT NULL,
-    started TEXT NOT NULL
-);
-CREATE VIEW sessions AS
-    SELECT session.*, source, min(wall) AS first_frame, max(wall) AS last_frame, count(*) AS frames
-    FROM session JOIN log ON log.session = session.id GROUP BY session.id, source;
-"""
-
-SINCE_1 = f"ALTER TABLE log ADD COLUMN session TEXT; {SESSIONS}"
-"""What a log of schema 1 lacks."""
-
-COLUMNS = (
-    "wall",
-    "event",
-    "instance",
-    "source",
-    "run_id",
-    "seq",
-    "offset",
-    "frame",
-    "file",
-    "state",
-    "truncated",
-    "missed",
-    "nm_per_px_x",
-    "nm_per_px_y",
-    "settings_sha256",
-)
-"""Of every row, but for the session and the particles a class."""
-
-OF_SESSION = {
-    "session": "id",
-    "sample": "sample",
-    "operator": "operator",
-    "notes": "notes",
-    "session_started": "started",
-}
-"""Columns of a row that are those of its session, and what they are called there."""
-
-NAMED = ", ".join(f'"{name}"' for name in (*COLUMNS, "session", "counts", "uniques"))
-ADD_ROW = f"INSERT OR IGNORE INTO log ({NAMED}) VALUES ({', '.join(['?'] * (len(COLUMNS) + 3))})"
+NAMED = ", ".join(f'"{name}"' for name in (*COLUMNS, "session", "counts", "uniques", "sizes"))
+ADD_ROW = f"INSERT OR IGNORE INTO log ({NAMED}) VALUES ({', '.join(['?'] * (len(COLUMNS) + 4))})"
 ADD_SESSION = "INSERT OR IGNORE INTO session VALUES (?, ?, ?, ?, ?)"
 SELECT_ROWS = f"""
 SELECT {", ".join([f'log."{name}"' for name in COLUMNS] + [f"session.{name}" for name in OF_SESSION.values()])},
-    counts, uniques
+    counts, uniques, sizes
 FROM log LEFT JOIN session ON session.id = log.session WHERE row BETWEEN ? AND ? ORDER BY row
 """
+OF_EACH = ", ".join(f'"{name}"' for name in ("row", *OF_PARTICLE))
+ADD_PARTICLE = f"INSERT INTO particle ({OF_EACH}) VALUES ({', '.join(['?'] * (1 + len(OF_PARTICLE)))})"
 ADD_PLACE = "INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?, ?)"
 
 
@@ -118,14 +41,18 @@ class Store:
         counted: messages committed since the store was opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, particles: bool = False) -> None:
         """Open the file, or make it.
+
+        Args:
+            path: of the SQLite file.
+            particles: also take down every particle of the messages to come.
 
         Raises:
             NanotallyError: if it is something else, or cannot be written.
         """
         self.path, self.pending, self.counted = path, 0, 0
-        self._added = 0
+        self._added, self._with_particles = 0, particles
         if not path.parent.is_dir():
             raise NanotallyError(f"{path.parent}: no such folder; make it first")
         with self._errors("give another file"):
@@ -148,9 +75,8 @@ class Store:
         facts = [self._database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
         if facts == [APPLICATION_ID, SCHEMA]:
             return
-        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA};"
-        if facts == [APPLICATION_ID, 1]:
-            self._database.executescript(f"BEGIN; {SINCE_1} {marks} COMMIT;")
+        if facts[0] == APPLICATION_ID and 1 <= facts[1] < SCHEMA:
+            self._database.executescript(steps_from(facts[1]))
             return
         if facts[0] == APPLICATION_ID:
             raise NanotallyError(
@@ -159,7 +85,7 @@ class Store:
         empty = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
         if facts != [0, 0] or not empty:
             raise NanotallyError(f"{self.path}: there already, and not a log of counts; give another file")
-        self._database.executescript(f"BEGIN; {TABLES} {SESSIONS} {marks} COMMIT;")
+        self._database.executescript(steps_from(0))
 
     def place(self, instance: str, source: str) -> Place | None:
         """Where the log of a source stands; None before its first message."""
@@ -188,7 +114,10 @@ class Store:
                 self._database.execute(ADD_ROW, _gap_row(missing, origin))
             if message.session is not None:
                 self._database.execute(ADD_SESSION, _session_row(message.session))
-            self._added += self._database.execute(ADD_ROW, _counts_row(message)).rowcount
+            added = self._database.execute(ADD_ROW, _counts_row(message))
+            self._added += added.rowcount
+            if added.rowcount and self._with_particles:
+                self._database.executemany(ADD_PARTICLE, ((added.lastrowid, *each) for each in particles_of(message)))
             self._database.execute(ADD_PLACE, (*who, moved.run_id, moved.seq, moved.offset))
         self._places[who] = moved
 
@@ -211,15 +140,32 @@ class Store:
     def rows(self, first: int, last: int) -> Iterator[dict[str, Any]]:
         """Rows from one number to another.
 
-        Each has `COLUMNS`, those of its session (`OF_SESSION`), and `counts` and `uniques` as dictionaries, empty if
-        unknown.
+        Each has `COLUMNS`, those of its session (`OF_SESSION`), and `counts`, `uniques` and `sizes` as dictionaries,
+        empty if unknown.
         """
-        for *cells, counts, uniques in self._database.execute(SELECT_ROWS, (first, last)):
+        for *cells, counts, uniques, sizes in self._database.execute(SELECT_ROWS, (first, last)):
             row = dict(zip((*COLUMNS, *OF_SESSION), cells, strict=True))
-            yield {**row, "counts": json.loads(counts or "{}"), "uniques": json.loads(uniques or "{}")}
+            tallies = {"counts": counts, "uniques": uniques, "sizes": sizes}
+            yield row | {name: json.loads(tally or "{}") for name, tally in tallies.items()}
+
+    def last_particle(self) -> int:
+        """Number of the last particle; they count from 1."""
+        return int(self._database.execute("SELECT coalesce(max(number), 0) FROM particle").fetchone()[0])
+
+    def particles(self, of_frame: Sequence[str], first: int, last: int) -> Iterator[dict[str, Any]]:
+        """Particles from one number to another: these columns of their frame's row, its session, and `OF_PARTICLE`."""
+        names = *of_frame, *OF_SESSION, *OF_PARTICLE
+        session = [f"session.{name}" for name in OF_SESSION.values()]
+        columns = [f'log."{name}"' for name in of_frame] + session + [f'particle."{name}"' for name in OF_PARTICLE]
+        select = f"""
+            SELECT {", ".join(columns)} FROM particle JOIN log USING (row) LEFT JOIN session ON session.id = log.session
+            WHERE number BETWEEN ? AND ? ORDER BY number
+        """
+        for cells in self._database.execute(select, (first, last)):
+            yield dict(zip(names, cells, strict=True))
 
     def classes(self, tally: str, first: int, last: int) -> list[str]:
-        """Names in `counts` or `uniques` of the rows from one number to another, in the order in which they came."""
+        """Names in `counts`, `uniques` or `sizes` of the rows from one number to another, in order of appearance."""
         select = f"""
             SELECT key FROM log, json_each(log.{tally}) AS tally WHERE row BETWEEN ? AND ?
             GROUP BY key ORDER BY min(row), min(tally.id)
@@ -244,7 +190,8 @@ def _counts_row(message: DetectionsMessage) -> tuple[Any, ...]:
     who = origin.instance, origin.source, origin.run_id, origin.seq, message.offset
     what = message.frame, message.file, message.state, int(message.truncated), None, x, y, message.settings_sha256
     session = None if message.session is None else message.session.id
-    return (_told(message.wall), "counts", *who, *what, session, _json(message.counts), _json(message.unique))
+    tallies = map(_json, (message.counts, message.unique, sizes_of(message)))
+    return (_told(message.wall), "counts", *who, *what, session, *tallies)
 
 
 def _session_row(session: Session) -> tuple[Any, ...]:
@@ -254,7 +201,7 @@ def _session_row(session: Session) -> tuple[Any, ...]:
 def _gap_row(missing: Missing, after: Origin) -> tuple[Any, ...]:
     who = after.instance, after.source, after.run_id, None, missing.offset
     what = None, None, None, None, missing.missed, None, None, None
-    return (_told(datetime.now(timezone.utc)), missing.event, *who, *what, None, None, None)
+    return (_told(datetime.now(timezone.utc)), missing.event, *who, *what, None, None, None, None)
 
 
 def _told(moment: datetime) -> str:

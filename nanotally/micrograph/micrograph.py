@@ -20,6 +20,7 @@ from nanotally.micrograph import (
     olympus,
     ome,
     phenom,
+    png,
     point_electronic,
     tescan,
     thermofisher,
@@ -55,6 +56,7 @@ VENDORS: Mapping[str, Reader] = {
     "gatan tags": gatan.read,
     "ome-xml": ome.read,
     "imagej description": imagej.read,
+    "png text": png.read,
 }
 """All are asked, the most trusted first: instruments before programs that others' pictures pass through."""
 
