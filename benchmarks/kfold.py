@@ -1,9 +1,10 @@
 """How good a recipe is on real micrographs that it never saw: `python benchmarks/kfold.py SET MADE --start base.pt`.
 
 The articles of SET are dealt into folds. For each fold a network is trained on MADE, a set of `nanotally generate` in
-the size of a tile, and on views of the pictures of the other folds, but for the next one, by which the checkpoint and
-the thresholds are chosen. Then it judges the fold. The figures are pooled over all folds, so every picture is judged
-once, by a network that saw nothing of its article. Folds that are done are not done again.
+the size of a tile, and on views of the pictures of the other folds, but for the next one, by which the checkpoint is
+chosen. Then it judges the fold. The figures are pooled over all folds, so every picture is judged once, by a network
+that saw nothing of its article. A fold's thresholds are chosen on what the other networks found in theirs: one fold
+alone is too small to choose them well. Folds that are done are not done again.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from nanotally.bundle import MANIFEST, load_bundle
+from nanotally.detections import CLASSES
 from nanotally.labels import read_dataset
 from nanotally.trainer.compose import (
     VIEWS_TO_JUDGE,
@@ -29,7 +33,7 @@ from nanotally.trainer.compose import (
     write_whole,
 )
 from nanotally.trainer.entry import Entry, entries_of
-from nanotally.trainer.evaluate import figures, judge, pictures_of, text, thresholds_of
+from nanotally.trainer.evaluate import Judged, best_thresholds, figures, judge, pictures_of, text
 from nanotally.trainer.evaluation.pooled import Fold, pooled
 from nanotally.trainer.evaluation.questions import judgeable
 from nanotally.trainer.export import export
@@ -53,6 +57,12 @@ def write_fold(folder: Path, parts: list[list[Entry]], made: list[Entry], *, own
     for name, part in (("real-val", chosen_by), ("real-test", own)):
         write_whole(list(opened(parts[part], quietly, "")), folder / name)
     write_description(folder, {"fold": own, "seed": seed})
+
+
+def thresholds_without(judged: list[list[Judged]], own: int) -> NDArray[np.float32]:
+    """(classes,), thresholds chosen on what was found in all parts but `own`."""
+    others = [image for number, part in enumerate(judged) if number != own for image in part]
+    return np.array([best_thresholds(others, CLASSES)[name] for name in CLASSES], np.float32)
 
 
 def main(
@@ -91,8 +101,8 @@ def main(
         fold = read_dataset(out / str(number) / "data" / "real-test")
         shown = {entry.name for entry in parts[number] if entry.kind.startswith("SEM")}
         questions = (asked for asked in pictures_of(judgeable(fold)) if asked.path.name in shown)
-        judged.append(Fold(judge(bundle, questions), thresholds_of(bundle)))
-    told = pooled(judged)
+        judged.append(judge(bundle, questions))
+    told = pooled([Fold(own, thresholds_without(judged, number)) for number, own in enumerate(judged)])
     print(json.dumps(figures(told), indent=2) if as_json else text(told))
 
 
