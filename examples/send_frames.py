@@ -44,6 +44,7 @@ def main():
     socket.set(zmq.LINGER, 0)  # and must not hold up the exit
     socket.set(zmq.IMMEDIATE, 1)  # nothing waits while nanotally is not there
     endpoint, *keys = sys.argv[1:] or ["tcp://127.0.0.1:5758"]
+    socket.ipv6 = "[" in endpoint  # an address such as tcp://[fd00::20]:5758
     if keys:
         own, server = keys
         socket.curve_publickey, socket.curve_secretkey = load_certificate(own)

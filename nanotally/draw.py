@@ -14,6 +14,8 @@ COLOURS_BGR = ((0, 158, 115)[::-1], (86, 180, 233)[::-1], (230, 159, 0)[::-1], (
 """Okabe and Ito's palette, told apart by colour-blind eyes too."""
 CLASS_COLOURS = {"cube": COLOURS_BGR[2], "quasi_sphere": COLOURS_BGR[1]}
 INK = (255, 255, 255)
+FINE = 4
+"""Binary digits of a pixel that contours are drawn to."""
 Picture = NDArray[np.uint8]
 
 
@@ -32,14 +34,31 @@ def overlay(
     *,
     classes: tuple[str, ...] = CLASSES,
     nm_per_px: float | None = None,
+    contours: NDArray[np.float32] | None = None,
 ) -> Picture:
-    """A colour copy (h, w, 3) uint8 BGR of `image` (h, w): boxes, counts and, if calibrated, a scale bar."""
+    """A colour copy (h, w, 3) uint8 BGR of `image` (h, w): boxes, counts and, if calibrated, a scale bar.
+
+    Args:
+        image: (h, w) uint8.
+        detections: boxes in pixels of the image.
+        classes: names of the class ids.
+        nm_per_px: nanometres a pixel, or None.
+        contours: (n, k, 2) x y in pixels, drawn in place of the boxes; one that has a NaN is none.
+    """
     picture = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
     thick = max(1, round(min(image.shape) / 500))
-    counted = detections[(detections.flags & FLAG_MASKED) == 0]
-    for box, class_id in zip(np.round(counted.xyxy).astype(int).tolist(), counted.class_id, strict=True):
+    if contours is None:
+        contours = np.full((len(detections), 1, 2), np.nan, np.float32)
+    traced = np.asarray(np.isfinite(contours).all(axis=(1, 2)))
+    boxes = np.round(detections.xyxy).astype(int).tolist()
+    for row in np.flatnonzero((detections.flags & FLAG_MASKED) == 0):
+        class_id, box = detections.class_id[row], boxes[row]
         colour = _colour(classes[class_id], class_id)
-        cv2.rectangle(picture, (box[0], box[1]), (box[2] - 1, box[3] - 1), colour, thick)
+        if traced[row]:
+            points = np.rint((contours[row] - 0.5) * 2**FINE).astype(np.int32)
+            cv2.polylines(picture, [points], True, colour, thick, cv2.LINE_AA, FINE)
+        else:
+            cv2.rectangle(picture, (box[0], box[1]), (box[2] - 1, box[3] - 1), colour, thick)
     legend = [(f"{name} {n}", CLASS_COLOURS.get(name, INK)) for name, n in detections.counts(classes).items()]
     _write_lines(picture, legend)
     if nm_per_px:

@@ -1,8 +1,9 @@
-"""Where a daemon is: its three endpoints, and the keys that it wants."""
+"""Where daemons are: their endpoints, and the keys that they want."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -16,13 +17,30 @@ from nanotally.wire.subscriber import ENDPOINT
 PORT, CONTROL_PORT = (int(endpoint.rpartition(":")[2]) for endpoint in (ENDPOINT, CONTROL_ENDPOINT))
 
 
+NAMED = re.compile(r"([a-z0-9_-]{1,32})=(.+)")
+"""What is said of one instance. No endpoint looks like this."""
+
+
+@dataclass(frozen=True)
+class ControlAddress:
+    """Where one daemon takes requests.
+
+    Attributes:
+        endpoint: of its control socket.
+        keys: where it wants some.
+    """
+
+    endpoint: str
+    keys: ClientKeys | None = None
+
+
 @dataclass(frozen=True)
 class Address:
-    """One daemon.
+    """One daemon, or a forwarder, which speaks for many.
 
     Attributes:
         publish: where it publishes.
-        control: where it takes requests; None: nobody told.
+        control: where it takes requests, if it is a daemon; None: nobody told.
         replay: where its journal answers; None: as the daemon tells it.
         keys: where it wants some.
     """
@@ -61,6 +79,34 @@ def addresses(
     found = [Address(p, c or beside(p), r, k) for p, c, r, k in zip_longest(publish, control, replay, every)]
     for address in found:
         _check(address)
+    return found
+
+
+def by_instance(given: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """What an option was given: that which goes by the order of the daemons, and `INSTANCE=...` by instance."""
+    named = {found[1]: found[2] for value in given if (found := NAMED.fullmatch(value))}
+    return [value for value in given if not NAMED.fullmatch(value)], named
+
+
+def control_addresses(
+    endpoints: Mapping[str, str], *, keys: Mapping[str, ClientKeys] | None = None
+) -> dict[str, ControlAddress]:
+    """Where daemons take requests that are heard through a forwarder, by instance.
+
+    Raises:
+        UsageError: one of them is no endpoint, or there are keys for an instance without one.
+    """
+    keys = keys or {}
+    for name in keys.keys() - endpoints.keys():
+        raise UsageError(f"--server-key {name}=...: say where {name} takes requests: --control {name}=ENDPOINT")
+    found = {name: ControlAddress(endpoint, keys.get(name)) for name, endpoint in endpoints.items()}
+    try:
+        for address in found.values():
+            ControlClient(address.endpoint, keys=address.keys).close()
+    except zmq.ZMQError as error:
+        raise UsageError(
+            f"{address.endpoint}: not an endpoint such as {CONTROL_ENDPOINT} ({error.strerror})"
+        ) from error
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from nanotally.overlay.address import Address
+from nanotally.overlay.address import Address, ControlAddress
 from nanotally.overlay.control import Control
 from nanotally.overlay.door import Door
 from nanotally.overlay.downloads import Downloads
@@ -28,10 +28,12 @@ from nanotally.overlay.watching import Watching
 PAGE = Path(__file__).parent / "page"
 
 
-def application(addresses: Sequence[Address], password: str | None) -> Starlette:
+def application(
+    addresses: Sequence[Address], controls: Mapping[str, ControlAddress], password: str | None
+) -> Starlette:
     """The overlay of these daemons; `password` is asked for unless it is None."""
-    login, hub = Login(password), Hub(addresses)
-    control, downloads, entrance = Control(hub, addresses), Downloads(hub), Entrance(login)
+    login, hub = Login(password), Hub(addresses, controls)
+    control, downloads, entrance = Control(hub), Downloads(hub), Entrance(login)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from nanotally.errors import WireError
-from nanotally.overlay.address import Address
+from nanotally.overlay.address import ControlAddress
 from nanotally.overlay.asked import read
 from nanotally.overlay.hub import Hub
 from nanotally.wire.control import Answer, ControlClient
@@ -33,22 +33,30 @@ class Order(msgspec.Struct, frozen=True):
 class Control:
     """The control sockets of the daemons."""
 
-    def __init__(self, hub: Hub, addresses: Sequence[Address]) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._lines = {address: Line(address) for address in addresses}
+        self._lines: dict[ControlAddress, Line] = {}
 
     async def ask(self, request: Request) -> Response:
         """What the daemon of a microscope answers."""
         instance, order = request.path_params["instance"], await read(request, Order)
-        address = next((m.address for name, m in self._hub.microscopes.items() if name.instance == instance), None)
-        if address is None:
+        if not any(name.instance == instance for name in self._hub.microscopes):
             raise HTTPException(404, f"no daemon of the name {instance} was heard")
         try:
-            answer = await self._lines[address].ask(instance, order)
+            answer = await self._line(instance).ask(instance, order)
         except WireError as error:
             raise HTTPException(502, str(error).removeprefix("control: ")) from error
         facts = {"ok": answer.ok, "settings_sha256": answer.settings_sha256}
         return Response(msgspec.json.encode(facts), media_type="application/json")
+
+    def _line(self, instance: str) -> Line:
+        address = self._hub.control_of(instance)
+        if address is None:
+            told = f"--control {instance}=ENDPOINT"
+            raise HTTPException(503, f"nobody told where {instance} takes requests: start the overlay with {told}")
+        if address not in self._lines:
+            self._lines[address] = Line(address)
+        return self._lines[address]
 
     def close(self) -> None:
         """Disconnect once what is being asked has been answered."""
@@ -59,27 +67,21 @@ class Control:
 class Line:
     """The control socket of one daemon. Used by the event loop's thread."""
 
-    def __init__(self, address: Address) -> None:
-        """Connect when first asked.
-
-        Args:
-            address: of the daemon.
-        """
+    def __init__(self, address: ControlAddress) -> None:
+        """Connect when first asked."""
         self._address = address
         self._waiting = 0
         self._client: ControlClient | None = None
         self._instance: str | None = None
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"control {address.control}")
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"control {address.endpoint}")
 
     async def ask(self, instance: str, order: Order) -> Answer:
         """What the daemon answers.
 
         Raises:
-            HTTPException: 503, nobody told where its control socket is, or too many requests wait.
+            HTTPException: 503, too many requests wait.
             WireError: no answer came, the daemon refused, or another daemon listens there.
         """
-        if self._address.control is None:
-            raise HTTPException(503, f"nobody told where {instance} takes requests: start the overlay with --control")
         if self._waiting >= MOST_WAITING:
             raise HTTPException(503, f"{self._waiting} requests to {instance} wait already; try again")
         self._waiting += 1
@@ -90,12 +92,12 @@ class Line:
 
     def _ask(self, instance: str, order: Order) -> Answer:
         if self._client is None:
-            self._client = ControlClient(str(self._address.control), keys=self._address.keys)
+            self._client = ControlClient(self._address.endpoint, keys=self._address.keys)
         if self._instance != instance:
             self._instance = _instance(self._client.ask("get", timeout_s=ANSWER_S).ok)
             if self._instance != instance:
                 raise WireError(
-                    f"control: at {self._address.control} is {self._instance}, not {instance}; give --control"
+                    f"control: at {self._address.endpoint} is {self._instance}, not {instance}; give --control"
                 )
         return self._client.ask(order.verb, order.args, timeout_s=ANSWER_S)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from nanotally.overlay.address import Address
+from nanotally.overlay.address import Address, ControlAddress
 from nanotally.overlay.listener import Listener
 from nanotally.overlay.microscope import Microscope, Name
-from nanotally.overlay.picture import Pairing, Picture
+from nanotally.overlay.picture import PICTURE_KINDS, Pairing, Picture
 from nanotally.overlay.viewer import Signal, Viewer
 from nanotally.wire import CountsMessage, Message, StatusMessage, Subscriber
 
@@ -34,8 +34,14 @@ class Hub:
         microscopes: by name, of which a daemon has told.
     """
 
-    def __init__(self, addresses: Sequence[Address]) -> None:
-        self._addresses = addresses
+    def __init__(self, addresses: Sequence[Address], controls: Mapping[str, ControlAddress] | None = None) -> None:
+        """Know nothing yet.
+
+        Args:
+            addresses: of the daemons, and of forwarders.
+            controls: where daemons take requests of which their address does not tell it, by instance.
+        """
+        self._addresses, self._controls = addresses, controls or {}
         self._began_s = time.monotonic()
         self._listeners: dict[Address, Listener] = {}
         self._watches: dict[Name, Listener] = {}
@@ -75,6 +81,16 @@ class Hub:
         """Every daemon, and whether it refuses the connection."""
         for address, listener in self._listeners.items():
             yield address, listener.refused
+
+    def control_of(self, instance: str) -> ControlAddress | None:
+        """Where the daemon of an instance takes requests; None: nobody told. A forwarder takes none."""
+        if instance in self._controls:
+            return self._controls[instance]
+        for name, microscope in self.microscopes.items():
+            address = microscope.address
+            if name.instance == instance and address and address.control and not microscope.is_forwarded:
+                return ControlAddress(address.control, address.keys)
+        return None
 
     @contextmanager
     def joined(self, viewer: Viewer) -> Iterator[None]:
@@ -125,7 +141,7 @@ class Hub:
             if picture is not None:
                 self._in_loop(partial(self._take_picture, name, picture))
 
-        kinds = ("detections", "frames")
+        kinds = PICTURE_KINDS
         address = microscope.address
         subscriber = Subscriber(
             address.publish, kinds=kinds, instance=name.instance, source=name.source, keys=address.keys

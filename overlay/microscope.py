@@ -46,7 +46,7 @@ class Microscope:
     """One microscope. Used by one thread.
 
     Attributes:
-        address: of its daemon; None: nothing was heard of it yet.
+        address: of its daemon, or of the forwarder that it is heard through; None: nothing was heard of it yet.
         since_s: monotonic clock when it was last heard, or first asked for.
         status, counts: the last ones.
         picture: the last one, while somebody looks.
@@ -72,6 +72,11 @@ class Microscope:
         """Keep the last picture."""
         self.since_s = now_s
         self.picture, self.frame_state = picture, picture.detections.state
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether it is heard through a forwarder."""
+        return self.status is not None and self.status.message.forwarded
 
     def signal(self, now_s: float) -> str:
         """Whether the daemon is heard: `heard`, `waiting` for its first word, `stopped` by somebody, or `no daemon`."""

@@ -48,6 +48,7 @@ class Overview:
             "state": state,
             "live": state == "live",
             "signal": signal.state,
+            "has_control": self._hub.control_of(name.instance) is not None,
             "since_s": round(now_s - signal.since_s, 1),
             "counts_age_s": round(now_s - counts.at_s, 1) if counts else None,
             "status": header_of(status.message) if status else None,

@@ -1,4 +1,4 @@
-"""A picture with the particles that were found in it: of the same frame, always."""
+"""A picture with the particles that were found in it, and where they end: of the same frame, always."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.errors import WireError
-from nanotally.wire import DetectionsMessage, FrameMessage, Message
+from nanotally.wire import ContoursMessage, DetectionsMessage, FrameMessage, Message
 from nanotally.wire.header import dump
 
 FACTS = (
@@ -33,14 +33,16 @@ class Picture:
     Attributes:
         detections: the particles.
         frame: the picture itself.
+        contours: a row a particle; None where none came.
     """
 
     detections: DetectionsMessage
     frame: FrameMessage
+    contours: ContoursMessage | None = None
 
     @cached_property
     def packed(self) -> bytes:
-        """One message to the page: length of the JSON (4 bytes, little-endian), JSON, JPEG.
+        """One message to the page: length of the JSON (4 bytes, little-endian), JSON, outlines, JPEG.
 
         Made when first asked for, and once however many look. NaN becomes null.
         """
@@ -50,8 +52,16 @@ class Picture:
         records = self.detections.records
         columns = {name: _column(records[name], decimals) for name, decimals in DECIMALS.items()}
         sizes = {name: _size(records, f"{name}_{unit}") for name in SIZES}
-        raw = msgspec.json.encode({**facts, "particles": {**columns, **sizes}, "ecd_unit": unit})
-        return struct.pack("<I", len(raw)) + raw + self.frame.image
+        outlines, outlines_raw = self._outlines()
+        raw = msgspec.json.encode({**facts, "particles": {**columns, **sizes}, "ecd_unit": unit, "outlines": outlines})
+        return b"".join([struct.pack("<I", len(raw)), raw, outlines_raw, self.frame.image])
+
+    def _outlines(self) -> tuple[dict[str, Any] | None, bytes]:
+        """What the page must know of the outlines, and the outlines."""
+        if self.contours is None:
+            return None, b""
+        raw = self.contours.outlines.astype("<i2").tobytes()
+        return {"points": self.contours.points, "unit_px": self.contours.unit_px, "bytes": len(raw)}, raw
 
 
 def unit_of(message: DetectionsMessage) -> str:
@@ -71,11 +81,16 @@ def _column(values: NDArray[Any], decimals: int) -> list[Any]:
     return list(np.round(values.astype(float), decimals).tolist())
 
 
+PICTURE_KINDS = ("detections", "contours", "frames")
+"""Messages that a picture is made of."""
+
+
 class Pairing:
     """Puts pictures and particles together, from the messages of one source in the order in which they were sent."""
 
     def __init__(self) -> None:
         self._detections: DetectionsMessage | None = None
+        self._contours: ContoursMessage | None = None
 
     def take(self, message: Message) -> Picture | None:
         """The picture that is whole with this message, or None.
@@ -84,17 +99,21 @@ class Pairing:
             WireError: a particle is of a class without a name.
         """
         if isinstance(message, DetectionsMessage):
-            self._detections = message
+            self._detections, self._contours = message, None
             highest = message.records["class"].max(initial=0)
             if len(message.records) and not 0 <= highest < len(message.classes):
                 self._detections = None
                 raise WireError(f"frame {message.frame}: class {highest}, but there are {len(message.classes)} names")
+        elif isinstance(message, ContoursMessage):
+            found = self._detections
+            if found is not None and _id(found) == _id(message) and len(found.records) == len(message.outlines):
+                self._contours = message
         elif isinstance(message, FrameMessage):
             found, self._detections = self._detections, None
             if found is not None and _id(found) == _id(message):
-                return Picture(found, message)
+                return Picture(found, message, self._contours)
         return None
 
 
-def _id(message: DetectionsMessage | FrameMessage) -> tuple[str, str, str, int]:
+def _id(message: DetectionsMessage | ContoursMessage | FrameMessage) -> tuple[str, str, str, int]:
     return message.origin.instance, message.origin.source, message.origin.run_id, message.frame

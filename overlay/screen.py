@@ -37,7 +37,7 @@ BAD = (0, 94, 213)
 Image = NDArray[np.uint8]
 
 
-def screen(microscope: Microscope, *, now_s: float, refused: bool = False) -> Image:
+def screen(microscope: Microscope, *, now_s: float, refused: bool = False, contours: bool = False) -> Image:
     """(h, w, 3) uint8 BGR, in the size of the last picture.
 
     While frames are live: boxes, counts, unique counts, scale bar. Otherwise the last picture, dark and bare, and why.
@@ -46,6 +46,7 @@ def screen(microscope: Microscope, *, now_s: float, refused: bool = False) -> Im
         microscope: what is known.
         now_s: monotonic clock.
         refused: whether the daemon does not let us in.
+        contours: whether particles have their contour, where it is known, in place of their box.
     """
     told = microscope.picture.detections if microscope.picture else None
     grey = _decoded(microscope)
@@ -57,8 +58,9 @@ def screen(microscope: Microscope, *, now_s: float, refused: bool = False) -> Im
         _write(picture, [_sentence(word, microscope, now_s)], BAD, letters=2.0)
         return picture
     nm_per_px = _pixel_size(told)
-    found = _drawable(told.detections)
-    picture = draw.overlay(grey, found, classes=told.classes, nm_per_px=nm_per_px)
+    rows = _drawable(told.detections)
+    traced = _contours(microscope)[rows] if contours else None
+    picture = draw.overlay(grey, told.detections[rows], classes=told.classes, nm_per_px=nm_per_px, contours=traced)
     lines = [f"{WORDS[word]}   {told.age_ms:.0f} ms"]
     if told.unique is not None:
         lines.insert(0, "   ".join(f"{name} {many}" for name, many in told.unique.items()) + "   unique")
@@ -96,8 +98,19 @@ def _decoded(microscope: Microscope) -> Image:
     return np.zeros(NO_PICTURE, np.uint8)
 
 
-def _drawable(found: Detections) -> Detections:
-    return found[(np.abs(np.nan_to_num(found.xyxy, nan=np.inf)) < FARTHEST_PX).all(axis=1)]
+def _drawable(found: Detections) -> NDArray[np.bool_]:
+    """(n,) particles that have a place in a picture."""
+    return np.asarray((np.abs(np.nan_to_num(found.xyxy, nan=np.inf)) < FARTHEST_PX).all(axis=1))
+
+
+def _contours(microscope: Microscope) -> NDArray[np.float32]:
+    """(n, k, 2) contours of the last picture, NaN where there is none."""
+    picture = microscope.picture
+    assert picture is not None
+    if picture.contours is None:
+        return np.full((len(picture.detections.records), 1, 2), np.nan, np.float32)
+    xy = picture.contours.xy
+    return np.where(np.abs(xy) < FARTHEST_PX, xy, np.float32(np.nan))
 
 
 def _pixel_size(told: DetectionsMessage) -> float | None:

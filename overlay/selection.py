@@ -83,7 +83,7 @@ def selected(name: Name, address: Address, replay: str | None, selection: Select
 
 
 def _ask(client: ReplayClient, name: Name, after_offset: int | None) -> Page:
-    page = client.ask(name.source, after_offset=after_offset, timeout_s=ANSWER_S)
+    page = client.ask(name.source, after_offset=after_offset, timeout_s=ANSWER_S, instance=name.instance)
     if page is None:
         raise WireError(f"the journal at {client.endpoint} does not answer; give --replay if it is elsewhere")
     if page.facts.instance != name.instance:

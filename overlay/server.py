@@ -7,13 +7,13 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import uvicorn
 
 from nanotally.errors import UsageError
-from nanotally.overlay.address import Address
+from nanotally.overlay.address import Address, ControlAddress
 from nanotally.overlay.app import application
 from nanotally.overlay.bind import Bind
 from nanotally.signals import stopping_on_signals
@@ -35,11 +35,19 @@ OPTIONS: dict[str, Any] = {
 """Of uvicorn. A viewer has little to say; JPEG cannot be made smaller; who asks is whoever is at the other end."""
 
 
-def serve(addresses: Sequence[Address], *, bind: Bind, password: str | None, until_eof: bool) -> None:
+def serve(
+    addresses: Sequence[Address],
+    controls: Mapping[str, ControlAddress],
+    *,
+    bind: Bind,
+    password: str | None,
+    until_eof: bool,
+) -> None:
     """Serve the page until SIGTERM or SIGINT.
 
     Args:
-        addresses: of the daemons.
+        addresses: of the daemons, and of forwarders.
+        controls: where daemons behind a forwarder take requests, by instance.
         bind: where.
         password: that is asked for; None: nobody is asked, which only this machine may be.
         until_eof: end also when standard input ends.
@@ -53,7 +61,7 @@ def serve(addresses: Sequence[Address], *, bind: Bind, password: str | None, unt
             "--password-file, or listen on 127.0.0.1 and use a tunnel (ssh -L)"
         )
     listening = _listen(bind)
-    server = uvicorn.Server(uvicorn.Config(application(addresses, password), **OPTIONS))
+    server = uvicorn.Server(uvicorn.Config(application(addresses, controls, password), **OPTIONS))
 
     def stop() -> None:
         server.should_exit = True

@@ -7,7 +7,7 @@ import time
 from nanotally.errors import WireError
 from nanotally.overlay.address import Address
 from nanotally.overlay.microscope import Microscope, Name
-from nanotally.overlay.picture import Pairing
+from nanotally.overlay.picture import PICTURE_KINDS, Pairing
 from nanotally.wire import CountsMessage, Gap, Message, StatusMessage, Subscriber
 
 MOST_AT_ONCE = 256
@@ -82,7 +82,7 @@ class Sight:
     def _follow(self, name: Name) -> None:
         self.name = name
         self._pictures = Subscriber(
-            self._address.publish, kinds=("detections", "frames"), instance=name.instance, source=name.source,
+            self._address.publish, kinds=PICTURE_KINDS, instance=name.instance, source=name.source,
             keys=self._address.keys,
         )  # fmt: skip
 

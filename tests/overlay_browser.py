@@ -21,7 +21,7 @@ from overlay_site import until
 from nanotally.generator.stage import Simulation, Stage
 from nanotally.wire import DetectionsMessage, Subscriber
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 WIDTH, HEIGHT = 416, 320
 QUIET = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -151,13 +151,16 @@ def texts(socket: ClientConnection, wanted: Callable[[dict[str, Any]], bool]) ->
 
 
 def picture(socket: ClientConnection) -> tuple[dict[str, Any], bytes]:
-    """Facts and JPEG of the next picture."""
+    """Facts and JPEG of the next picture; its outlines, a row a particle, are passed over."""
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         message = socket.recv(timeout=WAIT_S)
         if isinstance(message, bytes):
             (length,) = struct.unpack("<I", message[:4])
-            return json.loads(message[4 : 4 + length]), message[4 + length :]
+            facts = json.loads(message[4 : 4 + length])
+            outlines = facts["outlines"]
+            assert outlines is None or outlines["bytes"] == 4 * outlines["points"] * len(facts["particles"]["x1"])
+            return facts, message[4 + length + (outlines["bytes"] if outlines else 0) :]
     raise AssertionError("waited in vain")
 
 

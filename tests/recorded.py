@@ -13,6 +13,7 @@ from nanotally.daemon.config import ModelConfig, SourceConfig
 from nanotally.daemon.recording.facts import Facts
 from nanotally.daemon.recording.recorder import Recorder
 from nanotally.daemon.recording.settings import RecordingConfig
+from nanotally.daemon.recording.totals import Totals
 from nanotally.detect import DetectSettings
 from nanotally.frame import Frame
 
@@ -27,7 +28,7 @@ def facts(*, stills: bool = False) -> Facts:
 
 
 def begin(folder: Path, *, stills: bool = False, **limits: float) -> Recorder:
-    return Recorder(folder, facts(stills=stills), RecordingConfig(**{"keep_free_mb": 0.0, **limits}))
+    return Recorder(folder, facts(stills=stills), RecordingConfig(**{"keep_free_mb": 0.0, **limits}), Totals())
 
 
 def record(folder: Path, frames: Iterable[Frame] | None = None, *, stills: bool = False) -> Path:

@@ -25,6 +25,16 @@ def test_masked_particles_are_not_drawn() -> None:
     assert tuple(picture[300, 120]) == (90, 90, 90)
 
 
+def test_a_contour_takes_the_place_of_its_box() -> None:
+    contours = np.full((2, 4, 2), np.nan, np.float32)
+    contours[0] = [[125, 305], [145, 325], [125, 345], [105, 325]]
+    picture = overlay(np.full((480, 640), 90, np.uint8), ONE_EACH, contours=contours)
+    assert tuple(picture[300, 120]) == (90, 90, 90)  # no box
+    assert tuple(picture[314, 134]) != (90, 90, 90)  # on the contour
+    assert tuple(picture[325, 125]) == (90, 90, 90)  # within
+    assert tuple(picture[359, 330]) == CLASS_COLOURS["quasi_sphere"]  # without a contour it keeps its box
+
+
 def test_a_scale_bar_is_drawn_only_where_the_pixel_size_is_known() -> None:
     image = np.full((480, 640), 90, np.uint8)
     corner = (slice(420, 480), slice(400, 640))

@@ -17,6 +17,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from overlay_pictures import contours_of
 from told import detections
 
 from nanotally.detections import Detections
@@ -123,7 +124,6 @@ def test_layer_of_napari_has_its_corners_where_the_boxes_are() -> None:
     message = replace(detections(), records=records_from(found), nm_per_px=(2.0, 3.0))
     corners, options, kind = example("napari_layer").particles_layer(message)
     assert kind == "shapes"
-    assert corners.shape == (2, 4, 2)
     for (x1, y1, x2, y2), shape in zip(found.xyxy, corners, strict=True):
         # Rows before columns; napari's pixel 0 begins at -0.5.
         np.testing.assert_allclose(shape.min(axis=0), [y1 - 0.5, x1 - 0.5])
@@ -135,22 +135,32 @@ def test_layer_of_napari_has_its_corners_where_the_boxes_are() -> None:
     assert len(options["edge_color"]) == 2
 
 
+def test_layer_of_napari_has_contours_where_they_are_known() -> None:
+    message = detections(particles=2)
+    xy = np.array([[[3, 4], [8, 7], [3, 9]], [[np.nan] * 2] * 3], np.float32)
+    known, box = example("napari_layer").particles_layer(message, contours_of(message, xy))[0]
+    np.testing.assert_array_equal(known, [[3.5, 2.5], [6.5, 7.5], [8.5, 2.5]])
+    assert len(box) == 4
+
+
 def test_layer_of_napari_comes_with_the_picture_of_its_frame(endpoint: str) -> None:
     napari_layer = example("napari_layer")
-    with Subscriber(endpoint, kinds=["detections", "frames"]) as subscriber:
+    with Subscriber(endpoint, kinds=["detections", "contours", "frames"]) as subscriber:
         watchdog = threading.Timer(WAIT_S, subscriber.close)
         watchdog.start()
-        picture, message = napari_layer.picture_and_particles(subscriber)
+        picture, message, contours = napari_layer.picture_and_particles(subscriber)
         watchdog.cancel()
     assert picture.shape == (64, 96) == (message.height, message.width)
-    assert len(napari_layer.particles_layer(message)[0]) == len(message.records)
+    assert len(napari_layer.particles_layer(message, contours)[0]) == len(message.records) == len(contours.outlines)
 
 
 @pytest.mark.skipif(find_spec("napari") is None, reason="napari is not installed (pip install 'napari[all]')")
 def test_napari_takes_the_layer() -> None:
     from napari.layers import Layer
 
-    layer = Layer.create(*example("napari_layer").particles_layer(detections(particles=2)))
+    message = detections(particles=2)
+    xy = np.array([[[3, 4], [8, 7], [3, 9]], [[np.nan] * 2] * 3], np.float32)
+    layer = Layer.create(*example("napari_layer").particles_layer(message, contours_of(message, xy)))
     assert layer.nshapes == 2
 
 

@@ -6,7 +6,7 @@ import pytest
 from locked import make_locks
 
 from nanotally.errors import UsageError
-from nanotally.overlay.address import Address, addresses
+from nanotally.overlay.address import Address, ControlAddress, addresses, by_instance, control_addresses
 from nanotally.overlay.beside import reached
 from nanotally.overlay.bind import Bind
 
@@ -46,6 +46,25 @@ def test_what_is_no_endpoint_is_an_error(words: dict[str, list[str]]) -> None:
 def test_more_endpoints_than_daemons_is_an_error() -> None:
     with pytest.raises(UsageError, match="--control: given 2 times for 1 daemons"):
         addresses(["ipc:///a"], control=["ipc:///b", "ipc:///c"])
+
+
+def test_what_is_of_an_instance_is_told_from_what_is_of_an_address() -> None:
+    in_order, named = by_instance(["sem1=tcp://a.example:5759", "ipc:///a=b", "tcp://b.example:1", "sem_2=ipc:///c=d"])
+    assert in_order == ["ipc:///a=b", "tcp://b.example:1"]
+    assert named == {"sem1": "tcp://a.example:5759", "sem_2": "ipc:///c=d"}
+
+
+def test_daemons_behind_a_forwarder_take_requests_where_they_are_said_to(tmp_path: Path) -> None:
+    locks = make_locks(tmp_path)
+    told = control_addresses({"sem1": "tcp://a.example:5759", "sem2": "ipc:///b"}, keys={"sem1": locks.anna})
+    assert told == {
+        "sem1": ControlAddress("tcp://a.example:5759", locks.anna),
+        "sem2": ControlAddress("ipc:///b"),
+    }
+    with pytest.raises(UsageError, match="nowhere: not an endpoint such as tcp://127"):
+        control_addresses({"sem1": "nowhere"})
+    with pytest.raises(UsageError, match="say where sem3 takes requests: --control sem3=ENDPOINT"):
+        control_addresses({}, keys={"sem3": locks.anna})
 
 
 @pytest.mark.parametrize(

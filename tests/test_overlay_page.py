@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -242,6 +243,65 @@ def test_refusal_is_one_line_on_the_picture(page: Any) -> None:
     page.wait_for_selector("#said[data-fault=true]")
     assert "recording.directory" in page.inner_text("#said")
     page.faults.clear()  # the browser tells of every answer that is a refusal
+
+
+def test_contours_take_the_place_of_boxes_and_are_remembered(page: Any) -> None:
+    def coloured() -> int:
+        """Pixels of the picture that have nearly the colour of cubes."""
+        return int(
+            page.evaluate("""() => {
+            const canvas = document.querySelector("#picture");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            let found = 0;
+            for (let i = 0; i < data.length; i += 4) found += data[i] - data[i + 2] > 120;
+            return found;
+        }""")
+        )
+
+    def pressed() -> list[str]:
+        return [page.get_attribute(f"#do-{name}", "aria-pressed") for name in ("boxes", "contours")]
+
+    boxes = coloured()
+    assert boxes > 500
+    page.keyboard.press("c")
+    assert pressed() == ["false", "true"]
+    until(coloured, lambda now: 0.3 * boxes < now < 0.97 * boxes)  # what lies in a box is shorter than the box
+    page.reload()
+    page.wait_for_selector("#do-contours[aria-pressed=true]")
+    page.wait_for_selector("#picture[data-frame]")
+    page.keyboard.press("c")
+    assert pressed() == ["false", "false"]
+    until(coloured, lambda now: now < 0.1 * boxes)
+    page.keyboard.press("b")
+    assert pressed() == ["true", "false"]
+
+
+def test_a_recording_is_seen_by_whoever_did_not_begin_it(browser: Any, site: Site) -> None:
+    recording = False
+
+    def meddle(page_side: Any) -> None:
+        server_side = page_side.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            if isinstance(message, str) and '"status"' in message:
+                told = json.loads(message)
+                told["header"]["recording"] = recording
+                message = json.dumps(told)
+            page_side.send(message)
+
+        server_side.on_message(pass_on)
+
+    with opened(browser, "about:blank") as page:
+        page.route_web_socket("**/ws/**", meddle)
+        page.goto(site.address)
+        await_signal(page, "live")
+        assert page.locator("#recording").is_hidden()
+        recording = True
+        page.wait_for_selector("#recording:not([hidden])")
+        page.wait_for_selector("#do-record[aria-pressed=true]")
+        recording = False
+        page.wait_for_selector("#recording", state="hidden")
+        page.wait_for_selector("#do-record[aria-pressed=false]")
 
 
 def test_keys_and_the_sheet_that_tells_them(page: Any) -> None:

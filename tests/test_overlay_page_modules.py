@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -155,3 +156,39 @@ def test_too_many_particles_are_warned_of(modules: Any) -> None:
         const tally = {status: {journal_fault: "disk full"}, counts: null, pixelSize};
         return notices.noticesOf(tally, shown).map(({key}) => key);"""
     assert modules("notices", body) == ["truncated", "journal", "pixel"]
+
+
+def test_outlines_go_to_their_particles(modules: Any) -> None:
+    body = """const head = new TextEncoder().encode(given[0]);
+        const buffer = new ArrayBuffer(4 + head.length + 32 + 3), bytes = new Uint8Array(buffer);
+        new DataView(buffer).setUint32(0, head.length, true);
+        bytes.set(head, 4);
+        const outlines = [5, 6, 7, 8, 1, 300, 0, 2, -1, -1, -1, -1, -1, -1, -1, -1];
+        outlines.forEach((one, i) => new DataView(buffer).setInt16(4 + head.length + 2 * i, one, true));
+        bytes.set([9, 8, 7], buffer.byteLength - 3);
+        const {facts, outlines: found, jpeg} = message.decodeFrame(buffer);
+        const own = message.particlesOf(facts, found).map(({outline}) => outline && [...outline]);
+        return {own, without: message.particlesOf(facts).map(({outline}) => outline), jpeg: [...jpeg]};"""
+    columns = ("x1", "y1", "x2", "y2", "class", "score", "track", "flags", "ecd", "edge")
+    facts = {"classes": ["cube"], "particles": {name: [0, 0] for name in columns}}
+    for odd in ("", "!"):  # wherever the outlines begin
+        head = json.dumps({**facts, "outlines": {"points": 4, "unit_px": 0.0625, "bytes": 32}, "odd": odd})
+        told = modules("message", body, head)
+        assert told == {"own": [[5, 6, 7, 8, 1, 300, 0, 2], None], "without": [None, None], "jpeg": [9, 8, 7]}
+    cut = """try { message.decodeFrame(new Uint8Array(given[0]).buffer); } catch (fault) { return fault.message; }"""
+    head = list(json.dumps({"outlines": {"bytes": 9}}).encode())
+    assert "cut short" in modules("message", cut, [len(head), 0, 0, 0, *head, 1, 2])
+
+
+def test_a_contour_is_drawn_in_place_of_the_box_where_there_is_one(modules: Any) -> None:
+    body = """const ctx = new OffscreenCanvas(100, 100).getContext("2d");
+        const view = new viewport.Viewport();
+        view.resize(100, 100); view.show(50, 50);
+        const usual = {kind: "cube", masked: false, outline: null};
+        const outline = Int16Array.from([40, 20, 60, 40, 40, 60, 20, 40]);  // half pixels: a rhombus
+        const all = [{...usual, x1: 10, y1: 10, x2: 30, y2: 30, outline}, {...usual, x1: 35, y1: 35, x2: 45, y2: 45}];
+        marks.particles(ctx, view, all, ["cube"], {thick: 2, unit_px: given[0]});
+        const at = (x, y) => ctx.getImageData(x, y, 1, 1).data[3] > 0;
+        return {corner: at(20, 20), rhombus: at(50, 30), inside: at(40, 40), other: at(70, 80)};"""
+    assert modules("marks viewport", body, 0.5) == {"corner": False, "rhombus": True, "inside": False, "other": True}
+    assert modules("marks viewport", body, None) == {"corner": True, "rhombus": False, "inside": False, "other": True}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from overlay_pictures import JPEG, frame_of, unpacked
+from overlay_pictures import JPEG, contours_of, frame_of, unpacked
 from told import detections
 
 from nanotally.detections import Detections
@@ -39,6 +39,37 @@ def test_picture_of_another_frame_is_never_shown(change: str) -> None:
     other = {"frame": detections(seq=6), "run": detections(seq=5, run_id="run2"), "source": detections(5, source="b")}
     pairing.take(told)
     assert pairing.take(frame_of(other[change])) is None
+
+
+def test_contours_come_along_if_they_are_of_the_same_particles() -> None:
+    told, xy = detections(seq=5), np.ones((3, 8, 2), np.float32)
+    for contours, goes_along in [
+        (contours_of(told, xy), True),
+        (contours_of(told, xy[:2]), False),  # of how many, that says nothing
+        (contours_of(detections(seq=6), xy), False),
+        (contours_of(detections(seq=5, run_id="run2"), xy), False),
+    ]:
+        pairing = Pairing()
+        for message in (told, contours):
+            assert pairing.take(message) is None
+        picture = pairing.take(frame_of(told))
+        assert picture is not None
+        assert picture.contours is (contours if goes_along else None)
+    pairing.take(contours_of(told, xy))
+    pairing.take(told)  # what came before the particles is not of them
+    picture = pairing.take(frame_of(told))
+    assert picture is not None
+    assert picture.contours is None
+
+
+def test_outlines_stand_between_facts_and_jpeg() -> None:
+    told, xy = detections(particles=2), np.full((2, 4, 2), 3, np.float32)
+    xy[1, 0, 0] = np.nan
+    facts, rest = unpacked(Picture(told, frame_of(told), contours_of(told, xy)).packed)
+    assert facts["outlines"] == {"points": 4, "unit_px": 0.0625, "bytes": 32}
+    assert np.frombuffer(rest[:32], "<i2").reshape(2, 8).tolist() == [[48] * 8, [-1] * 8]
+    assert rest[32:] == JPEG
+    assert unpacked(Picture(told, frame_of(told)).packed)[0]["outlines"] is None
 
 
 def test_class_without_a_name_is_refused() -> None:

@@ -36,6 +36,8 @@ WAIT_S = 30.0
         (["overlay", "nowhere"], UsageError, "not an endpoint such as tcp://127.0.0.1:5757"),
         (["overlay", "--password-file", "{tmp}/no"], ConfigError, "/no: No such file"),
         (["overlay", "--keys", "{tmp}/no"], UsageError, "belong together"),
+        (["overlay", "--control", "sem1=nowhere"], UsageError, "nowhere: not an endpoint such as tcp://127.0.0.1:5759"),
+        (["overlay", "--server-key", "sem1={tmp}/no"], UsageError, "belong together"),
         (["overlay", "--bind", "192.0.2.1:1", "--password-file", "{tmp}/word"], UsageError, "--bind 192.0.2.1:1: "),
         (["run", "--config", "{tmp}/sem.toml", "--overlay", "0.0.0.0:1"], UsageError, "can be reached from other"),
         (["run", "--config", "{tmp}/sem.toml", "--overlay", "1"], UsageError, "1: not HOST:PORT"),

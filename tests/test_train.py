@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import pickle
 import shutil
@@ -9,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -181,6 +183,42 @@ def test_several_gpus_are_handed_to_the_librarys_distributed_training(
     state = Trainer, {event: given["acts"][event] for event in CALLBACKS}  # what every process is handed as a file
     assert pickle.loads(cloudpickle.dumps(state)) == state
     assert all(set(acts) <= set(given["acts"][event]) for event, acts in CALLBACKS.items())
+
+
+@pytest.mark.train
+def test_each_of_two_processes_is_handed_the_recipe_and_our_callbacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the library's own launcher, on the processor, where it would go no further: it trains so on GPUs only."""
+    pytest.importorskip("cloudpickle")
+    import torch
+    import ultralytics
+    from told_trainer import ToldTrainer
+    from ultralytics.utils.dist import ddp_cleanup, generate_ddp_command
+
+    from nanotally.trainer.loop import CALLBACKS
+
+    told = ToldTrainer.__new__(ToldTrainer)
+    told.resume, told.save_dir, told.world_size, told.model = False, tmp_path / "old", 2, None
+    told.save_dir.mkdir()
+
+    def take(self: Any, *, trainer: type, **options: Any) -> None:
+        told.args, told.callbacks = SimpleNamespace(**options), self.callbacks
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(ultralytics.YOLO, "train", take)
+    write_set(tmp_path)
+    train(SMOKE, tmp_path, tmp_path / "run", device="0,1")
+    command, file = generate_ddp_command(told)
+    try:
+        subprocess.run(command, check=True, timeout=900, cwd=tmp_path, capture_output=True)
+    finally:
+        ddp_cleanup(told, file)
+    for rank in ("0", "1"):
+        handed = json.loads((tmp_path / "run" / f"{rank}.json").read_text())
+        assert handed == {"options": vars(told.args), "ours": list(CALLBACKS), "world": "2"}
+        assert handed["options"]["device"] == "0,1"
+        assert handed["options"]["epochs"] == SMOKE.epochs
 
 
 def write_set(folder: Path) -> None:

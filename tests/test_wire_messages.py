@@ -15,6 +15,7 @@ from nanotally.wire import (
     COLUMNS,
     KINDS,
     UNCONFIRMED,
+    ContoursMessage,
     CountsMessage,
     DetectionsMessage,
     FrameMessage,
@@ -115,14 +116,21 @@ def frames() -> FrameMessage:
     )
 
 
-SAMPLES = {"detections": detections, "counts": counts, "status": status, "frames": frames}
+def contours() -> ContoursMessage:
+    outlines = np.array([[[-1, -1]] * 4, [[16, 32], [160, 32], [160, 32767], [16, 33]]], np.int16)
+    return ContoursMessage(
+        origin=ORIGIN, frame=41, grabbed_ns=2**53 + 1, wall=WALL, unit_px=0.0625, points=4, outlines=outlines
+    )
+
+
+SAMPLES = {"detections": detections, "counts": counts, "status": status, "contours": contours, "frames": frames}
 every_kind = pytest.mark.parametrize("kind", SAMPLES)
 
 
 def comparable(message: Message) -> dict[str, object]:
     values = {f.name: getattr(message, f.name) for f in fields(message)}
-    if "records" in values:
-        values["records"] = values["records"].tolist()
+    for name in values.keys() & {"records", "outlines"}:
+        values[name] = values[name].tolist()
     return values
 
 
@@ -175,7 +183,7 @@ def test_header_is_as_the_page_says(kind: str) -> None:
     assert values["schema"] == 1
     assert values["wall"] == "2026-03-14T15:09:26.535897Z"
     assert values.get("grabbed_ns", "9007199254740993") == "9007199254740993"
-    assert len(payload) == (kind in ("detections", "frames"))
+    assert len(payload) == (kind in ("detections", "contours", "frames"))
 
 
 @every_kind
@@ -264,11 +272,33 @@ def test_broken_header_is_a_wire_error_that_says_where(changes: dict[str, object
         [b"counts/sem-1/main/", b"[" * 100_000],
         encode(detections())[:2],
         encode(frames())[:2],
+        encode(contours())[:2],
     ],
 )
 def test_broken_message_is_a_wire_error(parts: list[bytes]) -> None:
     with pytest.raises(WireError):
         decode(parts)
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("points", [..., None, 0, -4, 3, 4.0, "4", True, [4], 10**9]),
+        ("unit_px", [..., None, 0, -1.0, float("nan"), float("inf"), 1e30, "1", True, [1]]),
+    ],
+)
+def test_outlines_of_no_sensible_shape_or_unit_are_a_wire_error(key: str, values: list[object]) -> None:
+    for value in values:
+        with pytest.raises(WireError, match=key if value != 3 else "not a whole number"):
+            decode(with_header(encode(contours()), **{key: value}))
+
+
+def test_outlines_are_16_bits_a_coordinate_and_little_endian() -> None:
+    raw = encode(contours())[2]
+    assert struct.unpack_from("<8h", raw, 16) == (16, 32, 160, 32, 160, 32767, 16, 33)
+    xy = contours().xy
+    assert np.isnan(xy[0]).all()
+    np.testing.assert_array_equal(xy[1], [[1, 2], [10, 2], [10, 32767 / 16], [1, 33 / 16]])
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200))

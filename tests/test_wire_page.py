@@ -12,6 +12,7 @@ import pytest
 from nanotally.daemon.publish import Publisher
 from nanotally.wire import (
     COLUMNS,
+    ContoursMessage,
     CountsMessage,
     DetectionsMessage,
     FrameMessage,
@@ -55,10 +56,10 @@ def by_hand(tmp_path: Path, publisher: Publisher) -> Iterator["subprocess.Popen[
     path.write_text(program)
     command = [sys.executable, "-I", str(path), publisher.endpoint]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    for _ in range(4):
+    for _ in range(5):
         assert publisher._socket.poll(round(WAIT_S * 1000)), "the subscriber on the page does not subscribe"
         publisher.answer_subscribers()
-        if publisher.subscriptions == 4:
+        if publisher.subscriptions == 5:
             break
     watchdog = threading.Timer(WAIT_S, process.kill)  # whoever waits for a line then gets an empty one
     watchdog.start()
@@ -75,14 +76,14 @@ def test_the_subscriber_on_the_page_needs_pyzmq_only() -> None:
 
 
 def test_the_subscriber_on_the_page_reads_everything(publisher: Publisher, by_hand: "subprocess.Popen[str]") -> None:
-    for kind in ("status", "detections", "counts", "frames"):
+    for kind in ("status", "detections", "counts", "contours", "frames"):
         publish(publisher, golden(kind))
     publish(publisher, golden("counts"), lose=2)
     publish(publisher, golden("status"))
     assert by_hand.stdout is not None
-    said = [by_hand.stdout.readline().strip() for _ in range(10)]
+    said = [by_hand.stdout.readline().strip() for _ in range(12)]
     facts = {line.split("/")[0]: line for line in said if "/sem/main/ {" in line}
-    assert set(facts) == {"detections", "counts", "status", "frames"}
+    assert set(facts) == {"detections", "counts", "status", "contours", "frames"}
     for kind, line in facts.items():
         assert "'instance': 'sem', 'source': 'main'" in line, kind
     records = [line for line in said if line.startswith("{'x1'")]
@@ -91,6 +92,7 @@ def test_the_subscriber_on_the_page_reads_everything(publisher: Publisher, by_ha
     picture = golden("frames")
     assert isinstance(picture, FrameMessage)
     assert f"{len(picture.image)} bytes of jpeg" in said
+    assert "particle 1: [(1.0, 2.0), (10.0, 2.0), (10.0, 2047.9375), (1.0, 2.0625)]" in said
     assert "counts/sem/main/ 2 messages missed" in said
 
 
@@ -104,10 +106,10 @@ def test_the_subscriber_on_the_page_notices_a_restart(publisher: Publisher, by_h
 
 
 def test_every_key_of_every_message_is_on_the_page() -> None:
-    for cls in (DetectionsMessage, CountsMessage, StatusMessage, FrameMessage):
+    for cls in (DetectionsMessage, CountsMessage, StatusMessage, ContoursMessage, FrameMessage):
         section = re.search(rf"### `{cls.kind}`\n(.*?)\n##", PAGE, re.DOTALL)
         assert section is not None
-        in_header = {f.name for f in fields(cls)} - {"origin", "records", "image", "wall"}
+        in_header = {f.name for f in fields(cls)} - {"origin", "records", "image", "outlines", "wall"}
         assert {key for key in in_header if f"`{key}`" not in section[1]} == set()
 
 

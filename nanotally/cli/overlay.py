@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +12,7 @@ import typer
 from nanotally.cli import app
 from nanotally.cli.keys import KeysOption, client_keys
 from nanotally.errors import UsageError
+from nanotally.logs import set_up_logging
 
 BIND = "127.0.0.1:8078"
 """Where the page is unless it is told otherwise."""
@@ -24,7 +23,8 @@ NEEDED = ("starlette", "uvicorn", "websockets")
 @app.command()
 def overlay(
     endpoints: Annotated[
-        list[str] | None, typer.Argument(help="Of the daemons; they need not run yet.", metavar="[ENDPOINT]...")
+        list[str] | None,
+        typer.Argument(help="Of the daemons, or of a forwarder; they need not run yet.", metavar="[ENDPOINT]..."),
     ] = None,
     *,
     bind: Annotated[str, typer.Option(help="Where the page is served.", metavar="HOST:PORT")] = BIND,
@@ -33,7 +33,11 @@ def overlay(
     ] = None,
     control: Annotated[
         list[str] | None,
-        typer.Option(help="Control endpoint, one a daemon; left out: two ports above.", metavar="ENDPOINT"),
+        typer.Option(
+            help="Control endpoint, one a daemon; left out: two ports above. INSTANCE=ENDPOINT: of a daemon behind a "
+            "forwarder.",
+            metavar="ENDPOINT",
+        ),
     ] = None,
     replay: Annotated[
         list[str] | None,
@@ -41,7 +45,11 @@ def overlay(
     ] = None,
     keys: KeysOption = None,
     server_key: Annotated[
-        list[Path] | None, typer.Option(help="The daemon's .key file, with --keys; one, or one a daemon.")
+        list[str] | None,
+        typer.Option(
+            help="The daemon's .key file, with --keys; one, or one a daemon. INSTANCE=FILE: for its --control.",
+            metavar="FILE",
+        ),
     ] = None,
     until_eof: Annotated[
         bool, typer.Option("--until-eof", help="End also when standard input does: whoever started it is gone.")
@@ -52,17 +60,21 @@ def overlay(
     A process of its own, so that nothing in it can slow or stop the detector. SIGTERM and SIGINT (Ctrl-C) end it.
     """
     check_extra()
-    from nanotally.overlay.address import addresses
+    from nanotally.overlay.address import addresses, by_instance, control_addresses
     from nanotally.overlay.bind import Bind
     from nanotally.overlay.login import read_password
     from nanotally.overlay.server import serve
 
-    servers: Sequence[Path | None] = server_key or [None]
+    in_order, named = by_instance(control or ())
+    files, named_files = by_instance(server_key or ())
+    servers: Sequence[Path | None] = [Path(file) for file in files] or [None]
     pairs = [pair for server in servers if (pair := client_keys(keys, server)) is not None]
-    found = addresses(endpoints or (), control=control or (), replay=replay or (), keys=pairs)
+    own = {name: pair for name, file in named_files.items() if (pair := client_keys(keys, Path(file))) is not None}
+    found = addresses(endpoints or (), control=in_order, replay=replay or (), keys=pairs)
+    controls = control_addresses(named, keys=own)
     password = None if password_file is None else read_password(password_file)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    serve(found, bind=Bind.parse(bind), password=password, until_eof=until_eof)
+    set_up_logging()
+    serve(found, controls, bind=Bind.parse(bind), password=password, until_eof=until_eof)
 
 
 def check_extra() -> None:

@@ -22,7 +22,10 @@ def view(
     keys: KeysOption = None,
     server_key: ServerKeyOption = None,
 ) -> None:
-    """Show the live picture with what was found in it on this machine's display. q or Esc ends it."""
+    """Show the live picture with what was found in it on this machine's display.
+
+    c: contours in place of boxes, and back. q or Esc ends it.
+    """
     from nanotally.overlay.address import addresses
     from nanotally.overlay.sight import Sight
     from nanotally.overlay.window import Window

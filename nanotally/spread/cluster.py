@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
+from dask import config
 from distributed import CancelledError, Client, Future, KilledWorker, LocalCluster, TimeoutError  # noqa: A004
 from distributed.comm.addressing import get_address_host_port
 from distributed.comm.core import CommClosedError
@@ -25,6 +26,10 @@ T = TypeVar("T")
 LOCAL = "local"
 DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 """Run by our own workers: Ctrl-C is for the parent, which ends them."""
+ANY_PORT = "127.0.0.1:0"
+"""Of our own scheduler's HTTP server, which it has even without a dashboard; its usual one may be taken."""
+RESTART_S = 600.0
+"""So long a killed worker of our own has to be there again. After Dask's own 15 s a busy machine has none left."""
 CONNECT_S = 20.0
 AHEAD = 4
 """Items a thread of the cluster that are on their way at a time: enough that no worker waits for the next."""
@@ -49,10 +54,11 @@ def cluster_at(address: str, *, workers: int | None = None) -> Iterator[Cluster]
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         if address == LOCAL:
+            stack.enter_context(config.set({"distributed.deploy.lost-worker-timeout": RESTART_S}))
             own = LocalCluster(  # type: ignore[no-untyped-call]
                 n_workers=workers or os.cpu_count() or 1, threads_per_worker=1, host="127.0.0.1",
-                dashboard_address=None, silence_logs=logging.CRITICAL, scheduler_kwargs={"allowed_failures": 0},
-                preload=[DEAF],
+                dashboard_address=None, silence_logs=logging.CRITICAL, preload=[DEAF],
+                scheduler_kwargs={"allowed_failures": 0, "dashboard_address": ANY_PORT},
             )  # fmt: skip
             stack.enter_context(own)
         try:

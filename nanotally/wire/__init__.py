@@ -8,16 +8,16 @@ from nanotally.wire.codec import decode, encode, topic_of
 from nanotally.wire.curve import ClientKeys
 from nanotally.wire.messages import (
     SCHEMA,
+    ContoursMessage,
     CountsMessage,
     DetectionsMessage,
     FrameMessage,
     Message,
-    Model,
-    Origin,
-    Session,
     Statistics,
     StatusMessage,
 )
+from nanotally.wire.origin import Model, Origin, Session
+from nanotally.wire.outlines import outlines_from
 from nanotally.wire.records import COLUMNS, UNCONFIRMED, Column, columns_with, records_from
 from nanotally.wire.replay import Page, PageFacts, ReplayClient
 from nanotally.wire.subscriber import Gap, Subscriber
@@ -31,6 +31,7 @@ __all__ = [
     "AsyncSubscriber",
     "ClientKeys",
     "Column",
+    "ContoursMessage",
     "CountsMessage",
     "DetectionsMessage",
     "FrameMessage",
@@ -50,6 +51,7 @@ __all__ = [
     "columns_with",
     "decode",
     "encode",
+    "outlines_from",
     "records_from",
     "topic_of",
 ]

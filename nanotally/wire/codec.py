@@ -9,19 +9,21 @@ from nanotally.errors import WireError
 from nanotally.wire.header import dump, from_json, load, to_json
 from nanotally.wire.messages import (
     SCHEMA,
+    ContoursMessage,
     CountsMessage,
     DetectionsMessage,
     FrameMessage,
     Message,
-    Origin,
     StatusMessage,
 )
+from nanotally.wire.origin import Origin
+from nanotally.wire.outlines import read_outlines
 from nanotally.wire.records import read_columns, read_records
 from nanotally.wire.topics import Topic
 
-NOT_IN_HEADER = ("origin", "records", "image")
+NOT_IN_HEADER = ("origin", "records", "image", "outlines")
 CLASSES: dict[str, type[Message]] = {
-    cls.kind: cls for cls in (DetectionsMessage, CountsMessage, StatusMessage, FrameMessage)
+    cls.kind: cls for cls in (DetectionsMessage, CountsMessage, StatusMessage, ContoursMessage, FrameMessage)
 }
 
 
@@ -38,6 +40,8 @@ def encode(message: Message) -> list[bytes]:
         parts.append(message.records.tobytes())
     elif isinstance(message, FrameMessage):
         parts.append(message.image)
+    elif isinstance(message, ContoursMessage):
+        parts.append(message.outlines.astype("<i2").tobytes())
     return parts
 
 
@@ -70,11 +74,13 @@ def _message(topic: Topic, parts: Sequence[bytes]) -> Message:
 
 def _payload(kind: str, header: dict[str, Any], parts: Sequence[bytes]) -> dict[str, Any]:
     """Fields of a message that are not taken from the header as they are."""
-    if kind not in (DetectionsMessage.kind, FrameMessage.kind):
+    if kind not in (DetectionsMessage.kind, FrameMessage.kind, ContoursMessage.kind):
         return {}
     if len(parts) < 3:
         raise WireError("payload is missing")
     if kind == FrameMessage.kind:
         return {"image": bytes(parts[2])}
+    if kind == ContoursMessage.kind:
+        return {"outlines": read_outlines(header, parts[2])}
     columns = read_columns(header)
     return {"columns": columns, "records": read_records(columns, parts[2])}

@@ -7,6 +7,7 @@ from contextlib import suppress
 import zmq
 
 from nanotally.wire.curve import ClientKeys, secure_client
+from nanotally.wire.ipv6 import allow_ipv6
 
 
 class Dealer:
@@ -36,6 +37,7 @@ class Dealer:
         self._socket.linger = 0
         try:
             secure_client(self._socket, self._keys)
+            allow_ipv6(self._socket, self.endpoint)
             self._socket.connect(self.endpoint)
         except zmq.ZMQError:
             self.close()

@@ -1,4 +1,4 @@
-"""The four messages of schema 1."""
+"""The five messages of schema 1."""
 
 from __future__ import annotations
 
@@ -12,63 +12,11 @@ from numpy.typing import NDArray
 
 from nanotally.detections import Detections
 from nanotally.measure.statistics import SizeDistribution
+from nanotally.wire.origin import Model, Origin, Session
 from nanotally.wire.records import COLUMNS, Column
 
 SCHEMA = 1
 """Goes up when a key or a column is taken away or changes its meaning; a new one leaves it as it is."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Who sent a message, and where it stands in the sequence.
-
-    Attributes:
-        run_id: drawn anew at every start of the daemon.
-        instance: the microscope.
-        source: its feed.
-        seq: rises by one with every message of one topic within a run, from 1.
-    """
-
-    run_id: str
-    instance: str
-    source: str
-    seq: int
-
-
-@dataclass(frozen=True)
-class Model:
-    """What found the particles.
-
-    Attributes:
-        name: of the bundle.
-        sha256: of its network.
-        engine: what ran it.
-        precision: of its network: `fp32`, `fp16` or `int8`.
-    """
-
-    name: str
-    sha256: str
-    engine: str
-    precision: str
-
-
-@dataclass(frozen=True)
-class Session:
-    """Somebody looks at a sample, from a start to a stop.
-
-    Attributes:
-        id: drawn when it was started; the same for every source that it is of.
-        sample: what is looked at.
-        operator: who looks, or "".
-        notes: whatever else, or "".
-        started: wall clock when it was started.
-    """
-
-    id: str
-    sample: str
-    operator: str
-    notes: str
-    started: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +178,8 @@ class StatusMessage:
         engine_fault: why frames are not looked at, in one line, or None while they are.
         replay: endpoint that answers what the journal holds, or None where none is kept.
         session: that goes on, or None where none was started.
+        recording: whether the frames of the source are being recorded.
+        forwarded: whether a forwarder passed it on, which puts this in; it takes no requests for the daemon.
         stopping: True in the last status of a run; a daemon that was killed sends none.
     """
 
@@ -252,6 +202,8 @@ class StatusMessage:
     engine_fault: str | None = None
     replay: str | None = None
     session: Session | None = None
+    recording: bool = False
+    forwarded: bool = False
     stopping: bool = False
 
 
@@ -280,4 +232,33 @@ class FrameMessage:
     image: bytes = field(repr=False)
 
 
-Message = DetectionsMessage | CountsMessage | StatusMessage | FrameMessage
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ContoursMessage:
+    """Where the particles end that the detections message with the same `frame` and `run_id` tells of.
+
+    Attributes:
+        origin, frame, grabbed_ns, wall: as in `DetectionsMessage`.
+        unit_px: pixels that one unit of the outlines is.
+        points: of an outline.
+        outlines: (n, points, 2) int16, x y in units from the corner of the frame, once around; a row a particle, in
+            the order of the records. -1 throughout where the contour is not trusted.
+    """
+
+    kind: ClassVar[str] = "contours"
+
+    origin: Origin
+    frame: int
+    grabbed_ns: int
+    wall: datetime
+    unit_px: float
+    points: int
+    outlines: NDArray[np.int16] = field(repr=False)
+
+    @property
+    def xy(self) -> NDArray[np.float32]:
+        """(n, points, 2) x y in pixels of the frame, its corner at 0 0; NaN where there is no contour."""
+        xy = self.outlines * np.float32(self.unit_px)
+        return np.asarray(np.where(self.outlines < 0, np.float32(np.nan), xy))
+
+
+Message = DetectionsMessage | CountsMessage | StatusMessage | FrameMessage | ContoursMessage

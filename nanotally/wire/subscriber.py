@@ -12,7 +12,9 @@ import zmq
 from nanotally.wire.codec import decode, topic_of
 from nanotally.wire.curve import ClientKeys, secure_client
 from nanotally.wire.handshake import Handshakes
-from nanotally.wire.messages import Message, Origin
+from nanotally.wire.ipv6 import allow_ipv6
+from nanotally.wire.messages import Message
+from nanotally.wire.origin import Origin
 from nanotally.wire.topics import KINDS, Topic, check_name, prefix
 
 ENDPOINT = "tcp://127.0.0.1:5757"
@@ -67,7 +69,7 @@ class Subscriber:
 
         Args:
             endpoint: of the daemon.
-            kinds: what to receive. `frames` costs bandwidth: pictures are made only while somebody listens.
+            kinds: what to receive. `frames` and `contours` cost bandwidth: they are made only while somebody listens.
             instance: only this microscope.
             source: only this feed.
             keys: where the daemon wants some.
@@ -90,6 +92,7 @@ class Subscriber:
         try:
             self._socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
             secure_client(self._socket, keys)
+            allow_ipv6(self._socket, endpoint)
             self._socket.connect(endpoint)
             for topic in prefixes:
                 self._socket.subscribe(topic)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from nanotally.errors import WireError
 
-KINDS = ("detections", "counts", "status", "frames")
-"""What is published: every frame's particles, a tally for people, a heartbeat, and the pictures."""
+KINDS = ("detections", "counts", "status", "contours", "frames")
+"""What is published: every frame's particles, a tally for people, a heartbeat, the contours, and the pictures."""
 
 NAME = re.compile(r"[a-z0-9_-]{1,32}")
 

@@ -15,6 +15,8 @@ export class Actions {
 
   get #picture() { return this.watch.picture; }
   get #desk() { return this.watch.desk; }
+  /** Whether the frames are being recorded, whoever began it. */
+  get #recording() { return Boolean(this.watch.feed?.tally.status?.recording); }
   get #may() { return this.#desk.mayControl; }
 
   /** Groups of buttons, see `Toolbar`. */
@@ -22,9 +24,11 @@ export class Actions {
     const may = () => this.#may;
     const tool = (name) => () => this.#picture.tool?.name === name;
     const toggle = (id, words, sign, key, title) => ({ id, words, sign, key, title, run: () => this.#toggle(id), pressed: () => preferences[id] });
+    const outline = (id, words, sign, key, title) => ({ id, words, sign, key, title, run: () => this.#outline(id), pressed: () => preferences.outline === id });
     return [
       [
-        toggle("boxes", "Boxes", "boxes", "b", "Boxes around the particles"),
+        outline("boxes", "Boxes", "boxes", "b", "Boxes around the particles"),
+        outline("contours", "Contours", "contours", "c", "Contours, as they were measured; a box where there is none"),
         toggle("tracks", "Numbers", "tracks", "t", "Track numbers"),
         toggle("labels", "Scores", "labels", "n", "Score of each particle"),
         toggle("crosshair", "Cross", "crosshair", "x", "Crosshair"),
@@ -41,7 +45,7 @@ export class Actions {
       [
         { id: "session", words: "Session", sign: "session", key: "e", possible: may, run: () => this.session() },
         { id: "snapshot", words: "Snapshot", sign: "snapshot", key: "s", possible: may, run: () => this.#desk.snapshot() },
-        { id: "record", words: "Record", sign: "record", key: "v", title: "Record, and stop recording", possible: may, run: () => this.#record(), pressed: () => this.#desk.recording },
+        { id: "record", words: "Record", sign: "record", key: "v", title: "Record, and stop recording", possible: may, run: () => this.#desk.record(this.#recording), pressed: () => this.#recording },
         { id: "reset", words: "Anew", sign: "reset", key: "z", title: "Count unique particles and sizes anew", possible: may, run: () => this.#reset() },
         { id: "download", words: "Download", sign: "download", key: "d", run: () => this.#download() },
       ],
@@ -49,7 +53,16 @@ export class Actions {
   }
 
   #toggle(name) {
-    prefer({ [name]: !preferences[name] });
+    this.#prefer({ [name]: !preferences[name] });
+  }
+
+  /** One way to mark the particles takes the place of the other; the one in use goes. */
+  #outline(name) {
+    this.#prefer({ outline: preferences.outline === name ? null : name });
+  }
+
+  #prefer(change) {
+    prefer(change);
     this.#picture.paint();
     this.watch.changed();
   }
@@ -116,11 +129,6 @@ export class Actions {
       start: (facts) => this.#desk.ask("session-start", { ...facts, source }, `Session “${facts.sample}” has begun.`),
       stop: () => this.#desk.ask("session-stop", { source }, "The session is over."),
     });
-  }
-
-  async #record() {
-    await this.#desk.record();
-    this.watch.changed();
   }
 
   #reset() {

@@ -1,6 +1,5 @@
 /** What may be asked of the daemon from this page; whatever it answers is told in one line where the user looks. */
 
-import { now } from "./clock.js";
 import { control, NotLoggedIn } from "./server.js";
 import { count } from "./words.js";
 
@@ -10,7 +9,6 @@ const FAULT_MS = 15000;
 export class Desk {
   #timer = null;
   #order = Promise.resolve();
-  #recordsUntil = 0;
 
   /** @param {HTMLElement} line where answers are told. */
   constructor(line) {
@@ -27,7 +25,6 @@ export class Desk {
 
   leave() {
     Object.assign(this, { instance: null, source: null, mayControl: false, settings: {} });
-    this.#recordsUntil = 0;
     this.line.hidden = true;
   }
 
@@ -81,22 +78,11 @@ export class Desk {
     await this.ask("snapshot", { source: this.source }, (ok) => `Snapshot: ${ok.snapshots[this.source].place}`);
   }
 
-  /** Begin or end a recording. The daemon ends one by itself when its time is up. */
-  async record() {
-    if (this.recording) {
-      const told = (ok) => `Recorded ${count(ok.recordings[this.source].frames)} frames: ${ok.recordings[this.source].place}`;
-      await this.ask("record-stop", { source: this.source }, told);
-      this.#recordsUntil = 0;
-      return;
-    }
-    const ok = await this.ask("record-start", { source: this.source }, (ok) => `Recording into ${ok.recordings[this.source].place}`);
-    const begun = ok?.recordings[this.source].most_s;
-    const already = ok === null && this.line.textContent.includes("it is being recorded"); // somebody else began it
-    this.#recordsUntil = begun ? now() + begun : already ? Infinity : 0;
-  }
-
-  get recording() {
-    return now() < this.#recordsUntil;
+  /** Begin a recording, or end the one that runs; the daemon ends one by itself when its time is up. */
+  async record(running) {
+    const told = ({ place, frames }) => (running ? `Recorded ${count(frames)} frames: ${place}` : `Recording into ${place}`);
+    const { source } = this;
+    await this.ask(running ? "record-stop" : "record-start", { source }, ({ recordings }) => told(recordings[source]));
   }
 
   say(text) {

@@ -36,12 +36,12 @@ export class Feed {
   /** Picture and boxes of a frame are taken over in one step: they are never of two frames. */
   async #pictured(buffer) {
     const came = now();
-    const { facts, jpeg } = decodeFrame(buffer);
+    const { facts, outlines, jpeg } = decodeFrame(buffer);
     try {
       const bitmap = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
       this.bitmap?.close();
       this.bitmap = bitmap;
-      this.tally.show(facts, now());
+      this.tally.show(facts, outlines, now());
       this.changed();
     } catch (fault) {
       console.warn(`frame ${facts.frame} cannot be shown: ${fault.message}`);

@@ -88,6 +88,7 @@ class Tile {
     ctx.globalAlpha = live ? 1 : 0.3;
     const { x, y } = view.toScreen({ x: 0, y: 0 });
     ctx.drawImage(bitmap, x, y, view.zoom * bitmap.width, view.zoom * bitmap.height);
-    marks.boxes(ctx, view, tally.particles, tally.frame.classes, { thick: 1.5 });
+    marks.particles(ctx, view, tally.particles, tally.frame.classes, { thick: 1.5 });
+    canvas.dataset.frame = tally.frame.frame;
   }
 }

@@ -28,12 +28,13 @@ function go() {
   const named = decodeURIComponent(location.hash.replace(/^#\/?/, ""));
   const list = known.microscopes;
   const chosen = list.find((one) => key(one) === named) ?? (list.length === 1 ? list[0] : null);
-  const wanted = chosen ? key(chosen) : JSON.stringify([list.map(key), known.daemons]);
+  const mayControl = Boolean(known.may_control && chosen?.has_control);
+  const wanted = chosen ? `${key(chosen)} ${mayControl}` : JSON.stringify([list.map(key), known.daemons]);
   if (wanted === where) return;
   where = wanted;
   grid.leave();
   watch.leave();
-  if (chosen) watch.enter(chosen, known.may_control);
+  if (chosen) watch.enter(chosen, mayControl);
   else grid.enter(list, known.daemons ?? []);
   document.body.dataset.page = chosen ? "watch" : "grid";
   $("all").hidden = !chosen || list.length < 2;

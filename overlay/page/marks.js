@@ -7,27 +7,41 @@ const INK = "#ffffff";
 const SHADE = "rgba(0, 0, 0, 0.65)";
 const LETTERS = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 
-/** Boxes of all particles; those that are masked are faint and grey. */
-export function boxes(ctx, view, particles, kinds, { thick = 2 } = {}) {
+/** Boxes of all particles, or contours of those that have one; those that are masked are faint and grey. */
+export function particles(ctx, view, all, kinds, { thick = 2, unit_px = null } = {}) {
   kinds.forEach((kind, index) => {
     const { colour, dash } = lookOf(kind, index);
-    outline(ctx, pathOf(view, particles.filter((p) => p.kind === kind && !p.masked), dash.length > 0), { colour, dash, thick });
+    const own = all.filter((p) => p.kind === kind && !p.masked);
+    outline(ctx, pathOf(view, own, { round: dash.length > 0, unit_px }), { colour, dash, thick });
   });
   ctx.save();
   ctx.globalAlpha *= 0.45;
-  outline(ctx, pathOf(view, particles.filter((p) => p.masked), false), { colour: INK, dash: [2, 3], thick: 1 });
+  outline(ctx, pathOf(view, all.filter((p) => p.masked)), { colour: INK, dash: [2, 3], thick: 1 });
   ctx.restore();
 }
 
-function pathOf(view, particles, round) {
+/** `unit_px`: of contours; null: boxes of all. */
+function pathOf(view, particles, { round = false, unit_px = null } = {}) {
   const path = new Path2D();
-  for (const { x1, y1, x2, y2 } of particles) {
+  for (const { x1, y1, x2, y2, outline: points } of particles) {
+    if (unit_px && points) {
+      trace(path, view, points, unit_px);
+      continue;
+    }
     const { x, y } = view.toScreen({ x: x1, y: y1 });
     const [width, height] = [view.zoom * (x2 - x1), view.zoom * (y2 - y1)];
     if (round) path.roundRect(x, y, width, height, 0.28 * Math.min(width, height));
     else path.rect(x, y, width, height);
   }
   return path;
+}
+
+/** A closed line through x y x y ... in units of so many pixels of the picture. */
+function trace(path, { left, top, zoom }, points, unit_px) {
+  const scale = zoom * unit_px;
+  path.moveTo(left + scale * points[0], top + scale * points[1]);
+  for (let i = 2; i < points.length; i += 2) path.lineTo(left + scale * points[i], top + scale * points[i + 1]);
+  path.closePath();
 }
 
 /** A line with a dark rim, so that it shows on bright ground too. */
@@ -44,9 +58,9 @@ function outline(ctx, path, { colour, dash, thick }) {
 }
 
 /** The particle that is pointed at. */
-export function highlight(ctx, view, particle) {
+export function highlight(ctx, view, particle, { unit_px }) {
   ctx.fillStyle = "rgba(255, 255, 255, 0.14)";
-  const path = pathOf(view, [particle], false);
+  const path = pathOf(view, [particle], { unit_px });
   ctx.fill(path);
   outline(ctx, path, { colour: INK, dash: [], thick: 2 });
 }

@@ -74,16 +74,17 @@ export class Picture {
 
   #drawFound(ctx) {
     const { view, feed: { tally } } = this;
-    const { classes } = tally.frame;
+    const { classes, outlines } = tally.frame;
+    const unit_px = preferences.outline === "contours" ? (outlines?.unit_px ?? null) : null;
     if (this.roi) marks.region(ctx, view, this.roi);
     for (const box of this.masks) marks.mask(ctx, view, box, { chosen: this.tool?.masks && this.#pointsAt(box) });
-    if (preferences.boxes) {
-      marks.boxes(ctx, view, tally.particles, classes, { thick: Math.min(3, Math.max(1.5, view.width / 700)) });
+    if (preferences.outline) {
+      marks.particles(ctx, view, tally.particles, classes, { thick: Math.min(3, Math.max(1.5, view.width / 700)), unit_px });
     }
     const { tracks, labels: scores } = preferences;
     if (tracks || scores) marks.labels(ctx, view, tally.particles, classes, { tracks, scores });
     const hovered = this.#hovered();
-    if (hovered) marks.highlight(ctx, view, hovered);
+    if (hovered) marks.highlight(ctx, view, hovered, { unit_px });
     this.#tell(hovered);
   }
 

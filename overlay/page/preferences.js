@@ -1,7 +1,8 @@
 /** What somebody likes to see, remembered by the browser. */
 
 const KEY = "nanotally";
-const USUAL = { boxes: true, tracks: false, labels: false, crosshair: false, operator: "" };
+/** `outline`: "boxes", "contours" or null. */
+const USUAL = { outline: "boxes", tracks: false, labels: false, crosshair: false, operator: "" };
 
 function read() {
   try {

@@ -44,10 +44,10 @@ export class Tally {
   }
 
   /** A picture that is being shown from now on. */
-  show(facts, now) {
+  show(facts, outlines, now) {
     this.frame = facts;
     this.frameAt = now;
-    this.particles = particlesOf(facts);
+    this.particles = particlesOf(facts, outlines);
     this.#hear(facts, now);
     this.sizes.add(facts, this.particles);
   }

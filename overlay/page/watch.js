@@ -16,6 +16,8 @@ import { partOf } from "./viewport.js";
 
 /** States are looked at this often, whether or not a message came. */
 const LOOK_MS = 250;
+/** Signals of which it is not known whether a recording goes on. */
+const UNKNOWN = ["unreachable", "refused", "silent", "stopped"];
 
 export class Watch {
   #lookedAt = 0;
@@ -59,6 +61,7 @@ export class Watch {
     this.desk.leave();
     this.veil.leave();
     write($("place"), "");
+    $("recording").hidden = true;
     $("watch").hidden = true;
   }
 
@@ -75,6 +78,7 @@ export class Watch {
     this.notices.update(noticesOf(tally, shown), this.desk.mayControl);
     this.#lookAtPicture(signal, tally);
     this.#lookAtSession(tally.status?.session ?? null);
+    $("recording").hidden = !tally.status?.recording || UNKNOWN.includes(signal.key);
     if (Math.floor(at) !== this.#lookedAt) this.#everySecond(Math.floor(at), tally);
   }
 
