@@ -18,6 +18,7 @@ from nanotally.errors import DatasetError, UsageError
 from nanotally.generator.orders import Picture
 from nanotally.generator.preview import Preview
 from nanotally.labels import LabelledImage, write_classes, write_coco, write_createml, write_mask, write_voc, write_yolo
+from nanotally.micrograph import with_pixel_size
 from nanotally.opencv import cv2
 from nanotally.spread import Failure
 
@@ -153,7 +154,7 @@ def _facts_path(out: Path, number: int) -> Path:
 def _write_one(picture: Picture, out: Path, number: int, formats: Sequence[str]) -> LabelledImage:
     stem = f"{number:06d}"
     labels = replace(picture.labels, image=f"{stem}.png")
-    _write_image(out / "images" / labels.image, picture.image)
+    _write_image(out / "images" / labels.image, picture.image, nm_per_px=picture.nm_per_px)
     if "yolo" in formats:
         write_yolo(out / "labels" / f"{stem}.txt", labels)
     if "voc" in formats:
@@ -168,6 +169,6 @@ def _write_one(picture: Picture, out: Path, number: int, formats: Sequence[str])
     return labels
 
 
-def _write_image(path: Path, image: NDArray[np.uint8]) -> None:
-    if not cv2.imwrite(str(path), image):
-        raise DatasetError(f"{path}: cannot be written; is the disk full?")
+def _write_image(path: Path, image: NDArray[np.uint8], *, nm_per_px: tuple[float, float] | None = None) -> None:
+    png = cv2.imencode(".png", image)[1].tobytes()
+    path.write_bytes(png if nm_per_px is None else with_pixel_size(png, nm_per_px))

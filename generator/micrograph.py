@@ -9,16 +9,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from nanotally.generator.annotation import print_on
-from nanotally.generator.bodies import Image, Sprite
+from nanotally.generator.bodies import Image
 from nanotally.generator.imaging import record
-from nanotally.generator.pattern import Pattern, draw_template
+from nanotally.generator.pattern import Pattern
 from nanotally.generator.placement import Stop, place
 from nanotally.generator.scene import paint_particles
-from nanotally.generator.sites import Crowd
 from nanotally.generator.specimen import Specimen, draw_particle
 from nanotally.generator.substrate import add_flaws, cut_background, paint_substrate
 from nanotally.generator.truth import RIM_PX, Truth, truth_of, without_unseen
-from nanotally.opencv import cv2
 
 Seed = int | tuple[int, ...]
 
@@ -77,7 +75,8 @@ def make_micrograph(
     signal = _bare(specimen, height, width, background, rng)
     clutter = float(np.std(signal[:, RIM_PX:] - signal[:, :-RIM_PX]))
     paint_particles(
-        signal[: height - bar], placed, shadow=specimen.shadow, sunk=specimen.sunk,
+        signal[: height - bar], placed, shadow=specimen.shadow,
+        sunk=specimen.sunk if specimen.crowd.heaped else 0.0,
         transmission=specimen.material.absorption > 0,
     )  # fmt: skip
     recording = record(signal, specimen.imaging, rng)
@@ -97,38 +96,3 @@ def _bare(specimen: Specimen, height: int, width: int, background: NDArray[np.ui
         signal = paint_substrate(height, width, specimen.substrate, rng)
     add_flaws(signal, specimen.flaws, rng)
     return np.asarray(signal * np.float32(specimen.material.level), np.float32)
-
-
-def make_paper_micrograph(
-    source: Pattern | tuple[str, ...],
-    *,
-    height: int,
-    width: int,
-    max_particles: int,
-    seed: Seed,
-) -> SyntheticMicrograph:
-    """A picture made as the paper made them (section 2.3): turned templates, apart from one another, on a flat canvas.
-
-    Args:
-        source: a pattern, whose resolution and background are taken; or names of procedural shapes.
-        height: of the image in pixels, for shapes.
-        width: of the image in pixels, for shapes.
-        max_particles: the placement stops there or when no space is left.
-        seed: of everything that is drawn at random.
-    """
-    rng = np.random.default_rng(seed)
-    if isinstance(source, Pattern):
-        height, width, level = source.height, source.width, source.background / 255
-    else:
-        level = Pattern.background / 255
-        specimen = Specimen(cube_share=sum(name == "cube" for name in source) / len(source))
-
-    def draw(turn_rad: float | None) -> Sprite:
-        return draw_template(source, rng) if isinstance(source, Pattern) else draw_particle(specimen, rng)
-
-    placed, stop = place(height=height, width=width, most=max_particles, draw=draw, crowd=Crowd(), rng=rng)
-    signal = np.full((height, width), level, np.float32)
-    paint_particles(signal, placed)
-    image = np.asarray(cv2.convertScaleAbs(np.maximum(signal, 0), alpha=255), np.uint8)
-    truth = truth_of(placed, hidden=np.zeros((height, width), bool))
-    return SyntheticMicrograph(image, truth, stop, (0, 0, width, height))

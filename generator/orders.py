@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from nanotally.detections import CLASSES
 from nanotally.errors import DatasetError, UsageError
-from nanotally.generator.micrograph import SyntheticMicrograph, make_micrograph, make_paper_micrograph
+from nanotally.generator.micrograph import SyntheticMicrograph, make_micrograph
+from nanotally.generator.paper import make_paper_micrograph
 from nanotally.generator.pattern import LONGEST_PX, Pattern, read_pattern
 from nanotally.generator.recipe import Recipe, read_recipe, sample
 from nanotally.generator.specimen import Specimen
@@ -60,20 +61,23 @@ class Picture:
         labels: what is in it; it is named anew when it is written.
         facts: what else there is to say of it.
         instances: (h, w) int32, i + 1 the pixels of row i of `labels`; None: only boxes are known.
+        nm_per_px: nanometres a pixel (x, y); None where there is no telling.
     """
 
     image: NDArray[np.uint8]
     labels: LabelledImage
     facts: Mapping[str, object]
     instances: Instances | None = None
+    nm_per_px: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Made:
-    """A synthetic micrograph, and which variant of its recipe it is ("" for none)."""
+    """A synthetic micrograph, which variant of its recipe it is ("" for none), and its pixel size if it has one."""
 
     micrograph: SyntheticMicrograph
     variant: str = ""
+    nm_per_px: float | None = None
 
 
 Make = Callable[[int], Made]
@@ -89,7 +93,8 @@ def picture_of(made: Made) -> Picture:
     }  # fmt: skip
     if micrograph.specimen is not None:
         facts |= {"variant": made.variant, "specimen": asdict(micrograph.specimen)}
-    return Picture(micrograph.image, labels, facts, truth.instances)
+    nm_per_px = None if made.nm_per_px is None else (made.nm_per_px, made.nm_per_px)
+    return Picture(micrograph.image, labels, facts, truth.instances, nm_per_px)
 
 
 def maker(order: Order) -> Make:
@@ -128,7 +133,7 @@ def _sem(order: Order, recipe: Recipe, pattern: Pattern | None, backgrounds: lis
         _of_classes(specimen, order.classes), height=order.height, width=order.width,
         max_particles=order.max_particles, seed=(order.seed, number, 1), pattern=pattern, background=background,
     )  # fmt: skip
-    return Made(made, variant)
+    return Made(made, variant, specimen.nm_per_px)
 
 
 def _of_classes(specimen: Specimen, classes: tuple[str, ...]) -> Specimen:
@@ -148,7 +153,7 @@ def _paper(order: Order, source: Pattern | tuple[str, ...], number: int) -> Made
     made = make_paper_micrograph(
         source, height=order.height, width=order.width, max_particles=order.max_particles, seed=(order.seed, number)
     )
-    return Made(made)
+    return Made(made, nm_per_px=source.nm_per_px if isinstance(source, Pattern) else None)
 
 
 def make_all(order: Order, *, workers: int = 1) -> Iterator[Picture]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -27,7 +27,7 @@ LONGEST_PX = 8192
 """The longest side of a canvas."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Template:
     """One particle cut from a micrograph.
 
@@ -50,7 +50,7 @@ class Template:
         return math.sqrt(whole) if self.class_id == CUBE else 2 * math.sqrt(whole / math.pi)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pattern:
     """A group of templates from one micrograph.
 
@@ -197,18 +197,24 @@ def draw_template(
     shares = pattern.shares
     template = pattern.templates[bisect(shares, rng.random() * shares[-1])]
     scale = 1.0 if size_px is None else size_px / template.size_px
+    sprite = turned(template, 360 * rng.random(), scale=scale)
+    if level is None:
+        return sprite
+    own = float(np.median(template.image[template.alpha >= 0.5]))
+    return replace(sprite, signal=sprite.signal * np.float32(level / max(own, 0.01)))
+
+
+def turned(template: Template, degrees: float, *, scale: float = 1.0) -> Sprite:
+    """A template turned by an angle, counter-clockwise, and magnified."""
     h, w = template.image.shape
-    angle = 360 * rng.random()
-    turn = cv2.getRotationMatrix2D(((w - 1) / 2, (h - 1) / 2), angle, scale)
+    turn = cv2.getRotationMatrix2D(((w - 1) / 2, (h - 1) / 2), degrees, scale)
     along, across = abs(float(turn[0, 0])), abs(float(turn[0, 1]))  # times the scale
     size = int(w * along + h * across) + 3, int(w * across + h * along) + 3
     turn[0, 2] += (size[0] - w) / 2
     turn[1, 2] += (size[1] - h) / 2
     signal = cv2.warpAffine(template.image, turn, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     alpha = cv2.warpAffine(template.alpha, turn, size, flags=cv2.INTER_LINEAR)
-    if level is not None:
-        signal = signal * (level / max(float(np.median(template.image[template.alpha >= 0.5])), 0.01))
     return Sprite(
         np.asarray(signal, np.float32), np.asarray(alpha, np.float32), template.class_id, template.size_px * scale,
-        math.radians(-angle),
+        math.radians(-degrees),
     )  # fmt: skip

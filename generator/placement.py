@@ -60,7 +60,7 @@ class Field:
 
     def __init__(self, height: int, width: int, crowd: Crowd) -> None:
         self._inside = crowd.inside
-        self._overlap = max(crowd.max_overlap, STACKED if crowd.arrangement == "stacked" else 0)
+        self._overlap = max(crowd.max_overlap, STACKED if crowd.heaped else 0)
         self._gap = crowd.gap_px if self._overlap == 0 else 0
         # Particles grown by the gap, so that one test of the next one's own mask keeps the distance.
         self._occupied = np.zeros((height, width), bool)

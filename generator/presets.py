@@ -16,8 +16,8 @@ from numpy.random import Generator
 from nanotally.detections import CLASSES
 from nanotally.errors import DatasetError, UsageError
 from nanotally.generator.bodies import CUBE, DRAW, QUASI_SPHERE, Habit, Material
-from nanotally.generator.micrograph import make_paper_micrograph
 from nanotally.generator.orders import Made, Picture, picture_of
+from nanotally.generator.paper import make_paper_micrograph
 from nanotally.generator.pattern import Pattern, Template
 from nanotally.labels import LabelledImage, Sample, read_dataset
 from nanotally.micrograph import read_micrograph
@@ -162,7 +162,7 @@ def _draw_pattern(
     drawn = []
     for number in range(templates):
         sprite = DRAW[CLASSES[classes[number % len(classes)]]](
-            size_px * np.exp(rng.normal(0, 0.1)), habit, material, rng
+            size_px * float(np.exp(rng.normal(0, 0.1))), habit, material, rng
         )
         drawn.append(Template(sprite.signal, sprite.alpha, classes[number % len(classes)], 1.0))
     return Pattern(width, height, tuple(drawn))
@@ -200,4 +200,5 @@ def _real(sample: Sample) -> Picture:
         sample.labels.truncated[seen],
         sample.labels.visible[seen],
     )
-    return Picture(micrograph.image[y1:y2, x1:x2], labels, {"source": sample.image.name})
+    facts = {"source": sample.image.name}
+    return Picture(micrograph.image[y1:y2, x1:x2], labels, facts, nm_per_px=micrograph.nm_per_px)

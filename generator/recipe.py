@@ -41,7 +41,7 @@ WORDS = {"arrangement": get_args(Arrangement), "other": tuple(OTHERS)}
 """Keys that have one of these words."""
 SHARES = {
     "cube_share", "template_share", "other_share", "shadow", "sunk", "filled", "max_overlap", "truncation", "shell",
-    "shell_level", "side_gain", "roughness", "grain", "tilt_gain",
+    "shell_level", "side_gain", "roughness", "grain", "tilt_gain", "relief", "mottle", "slip", "warp",
 }  # fmt: skip
 """Keys of [specimen], [crowd], [habit] and [material] that are at most 1."""
 LIMITS = {

@@ -30,12 +30,15 @@ STALE = 10
 
 
 class Room:
-    """A field of `height` x `width` pixels on which no two particles may be nearer than `gap_px`."""
+    """A field of `height` x `width` pixels on which no two particles may be nearer than `gap_px`.
 
-    def __init__(self, height: int, width: int, gap_px: int) -> None:
+    What lies there already is told by `taken`, the pixels (height + 2 gap, width + 2 gap) at and within the gap of it.
+    """
+
+    def __init__(self, height: int, width: int, gap_px: int, taken: Mask | None = None) -> None:
         self._height, self._width, self._gap = height, width, gap_px
         # Particles grown by the gap, so that the next one's own mask keeps the distance; the border is for what grows.
-        self._taken = np.zeros((height + 2 * gap_px, width + 2 * gap_px), bool)
+        self._taken = np.zeros((height + 2 * gap_px, width + 2 * gap_px), bool) if taken is None else taken
         self._around = np.ones((2 * gap_px + 1, 2 * gap_px + 1), np.uint8)
         self._open: Places = np.zeros(0, np.intp)
         self._block, self._laid = 0, STALE

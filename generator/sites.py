@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -16,12 +17,10 @@ STIFFNESS_RAD = 0.45
 """Standard deviation of the bend of a chain from one particle to the next."""
 STUCK = 20
 """Offers in a row that were not taken, after which another cluster is begun."""
-SLIP = 0.06
-"""Standard deviation of the shift between two cubes in contact along their face, as a share of the edge."""
-
-
 STACKED = 0.75
-"""Share of a stacked particle that may lie on the others, whatever the crowd says."""
+"""Share of a stacked or piled particle that may lie on the others, whatever the crowd says."""
+DRAWN_IN = 0.75
+"""Share of the round particles that capillary forces draw into the gap between two others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +34,10 @@ class Crowd:
         cluster_size: mean number of particles in a cluster, chain, stack or heap.
         disorder_rad: standard deviation of the turn of a particle against its cluster or lattice, radians.
         filled: share of the field that a lattice covers, in patches, 0 to 1.
-        max_overlap: share of a particle's mask that may lie on earlier ones, 0 to 1; 0 keeps them apart. Stacked ones
-            may always overlap by `STACKED`.
+        max_overlap: share of a particle's mask that may lie on earlier ones, 0 to 1; 0 keeps them apart. Stacked and
+            piled ones may always overlap by `STACKED`.
+        slip: standard deviation of the shift between two particles in contact along their face, as a share of its edge.
+        warp: standard deviation of the bend of a lattice, as a share of its pitch.
         gap_px: least distance between masks where `max_overlap` is 0, pixels.
         inside: True if no particle may be cut by the border.
     """
@@ -44,10 +45,17 @@ class Crowd:
     arrangement: Arrangement = "scattered"
     cluster_size: float = 8.0
     disorder_rad: float = 0.1
+    slip: float = 0.06
+    warp: float = 0.0
     filled: float = 1.0
     max_overlap: float = 0.0
     gap_px: int = 1
     inside: bool = True
+
+    @property
+    def heaped(self) -> bool:
+        """True if particles lie on one another, in stacks or heaps, and so at different heights."""
+        return self.arrangement in ("stacked", "piled")
 
 
 class Sites(Protocol):
@@ -102,11 +110,12 @@ class Anywhere:
 
 @dataclass
 class Cluster:
-    """Particles that belong together, (x, y, size in pixels) each."""
+    """Particles that belong together, (x, y, size in pixels) each, and which one each was laid against."""
 
     turn_rad: float
     heading_rad: float
     members: list[tuple[float, float, float]] = field(default_factory=list)
+    laid_against: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -121,6 +130,7 @@ class Clusters:
     def __post_init__(self) -> None:
         self._all: list[Cluster] = []
         self._refused = 0
+        self._against = 0
         self._now = self._new()
 
     def _new(self) -> Cluster:
@@ -146,26 +156,37 @@ class Clusters:
             x, y = self.rng.normal(np.mean([m[:2] for m in members[:5]], axis=0), spread)
             return float(x), float(y)
         linear = self.crowd.arrangement in ("chains", "stacked")
-        x, y, size = members[-1] if linear else members[self.rng.integers(len(members))]
-        if linear:
-            heading = self._now.heading_rad + STIFFNESS_RAD * self.rng.standard_normal()
-        elif sprite.class_id == CUBE:
-            heading = self._now.turn_rad + np.pi / 2 * self.rng.integers(4)
-        else:
-            heading = self.rng.uniform(0, 2 * np.pi)
-        reach = (size + sprite.size_px) / 2
+        self._against = len(members) - 1 if linear else int(self.rng.integers(len(members)))
+        x, y, size = members[self._against]
+        reach = self._reach((size + sprite.size_px) / 2)
+        heading = self._heading(sprite, reach, linear=linear)
+        slip = self.crowd.slip * reach * self.rng.standard_normal() if sprite.class_id == CUBE or linear else 0.0
+        cosine, sine = math.cos(heading), math.sin(heading)
+        return x + reach * cosine - slip * sine, y + reach * sine + slip * cosine
+
+    def _reach(self, contact: float) -> float:
+        """Distance of the next particle from the one that it is laid against, whose distance in contact is given."""
         if self.crowd.arrangement == "stacked":
-            reach *= self.rng.uniform(0.25, 0.7)
-        else:
-            reach *= self.rng.uniform(1 - 0.3 * self.crowd.max_overlap, 1.08)
-            if self.crowd.max_overlap == 0:
-                reach += self.crowd.gap_px + 1  # a place is rounded to whole pixels
-        slip = SLIP * reach * self.rng.standard_normal()
-        across = heading + np.pi / 2
-        return (
-            x + reach * np.cos(heading) + slip * np.cos(across),
-            y + reach * np.sin(heading) + slip * np.sin(across),
-        )
+            return contact * self.rng.uniform(0.25, 0.7)
+        reach = contact * self.rng.uniform(1 - 0.3 * self.crowd.max_overlap, 1.08)
+        return reach if self.crowd.max_overlap else reach + self.crowd.gap_px + 1  # a place is rounded to whole pixels
+
+    def _heading(self, sprite: Sprite, reach: float, *, linear: bool) -> float:
+        """Direction of the next particle from the one that it is laid against, radians."""
+        if linear:
+            return self._now.heading_rad + STIFFNESS_RAD * float(self.rng.standard_normal())
+        if sprite.class_id == CUBE:
+            return self._now.turn_rad + np.pi / 2 * int(self.rng.integers(4))
+        members = self._now.members
+        other = self._now.laid_against[self._against]
+        if other == self._against or self.rng.random() >= DRAWN_IN:
+            return self.rng.uniform(0, 2 * np.pi)
+        # Three in contact: the angle at the one follows from the sides of their triangle.
+        (x, y, _), (x2, y2, size2) = members[self._against], members[other]
+        base, side = math.hypot(x2 - x, y2 - y), reach + (size2 - members[self._against][2]) / 2
+        cosine = (reach**2 + base**2 - side**2) / max(2 * reach * base, 1e-6)
+        corner = math.acos(min(max(cosine, -1.0), 1.0))
+        return math.atan2(y2 - y, x2 - x) + (corner if self.rng.random() < 0.5 else -corner)
 
     def take(self, sprite: Sprite, x: float, y: float) -> None:
         """The particle is now one of the cluster."""
@@ -175,6 +196,7 @@ class Clusters:
             self._all.append(cluster)
         else:
             cluster.heading_rad = float(np.arctan2(y - cluster.members[-1][1], x - cluster.members[-1][0]))
+        cluster.laid_against.append(self._against if cluster.members else 0)
         cluster.members.append((x, y, sprite.size_px))
 
 
@@ -218,9 +240,18 @@ class Lattice:
         sites += size / 2 + self.rng.uniform(-pitch / 2, pitch / 2, 2)
         sites = sites[np.all((sites > -pitch / 2) & (sites < size + pitch / 2), axis=1)]
         rank = self._patches(sites)
+        if self.crowd.warp:
+            sites = sites + self.crowd.warp * pitch * self._bends(sites)
         # From the middle of a patch to its border, so that few particles make a small patch and no sieve.
         order = np.argsort(rank)[: round(self.crowd.filled * len(sites))]
         return np.asarray(sites[order] + 0.02 * pitch * self.rng.standard_normal((len(order), 2)))
+
+    def _bends(self, sites: np.ndarray) -> np.ndarray:
+        """Displacement (n, 2), unit deviation, of each site in broad waves."""
+        waves = self.rng.normal(0, 0.8 / max(self.height, self.width), (2, 6, 2))
+        phases = self.rng.uniform(0, 2 * np.pi, (2, 6))
+        bends = np.sin(2 * np.pi * np.einsum("nk,awk->naw", sites, waves) + phases).sum(axis=2)
+        return np.asarray(bends / np.sqrt(3))
 
     def _patches(self, sites: np.ndarray) -> np.ndarray:
         """Rank (n,), 0 to 1, of each site in a landscape of broad waves."""

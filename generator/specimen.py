@@ -41,7 +41,7 @@ class Specimen:
         substrate: what they lie on.
         flaws: what else lies there.
         shadow: share of the signal that is lost beside a particle.
-        sunk: share of its signal that the lowest particle has lost against the topmost.
+        sunk: share of its signal that the lowest particle of stacks or heaps has lost against the topmost.
         imaging: the microscope, and what came after it.
         lettering: what software and publishers print on the picture.
     """

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from nanotally.generator.bodies import Image
 from nanotally.opencv import cv2
 
+STAIN = 0.35
+"""Width of the widest stain, as a share of the field's."""
+STAIN_GRID = 64
+"""Points along a side on which a stain is worked out."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Substrate:
@@ -45,6 +50,7 @@ class Flaws:
         debris: flakes and crumbs of irregular shape, a megapixel.
         scratches: lines, a megapixel.
         pores: dark holes with a bright rim, a megapixel.
+        stains: spots where something has dried, with soft outlines, up to a third of the field wide, a field.
         size_px: of a flake or a pore, geometric mean, pixels.
         contrast: of all of them against the substrate, as a share of a particle's signal.
     """
@@ -52,6 +58,7 @@ class Flaws:
     debris: float = 0.0
     scratches: float = 0.0
     pores: float = 0.0
+    stains: float = 0.0
     size_px: float = 12.0
     contrast: float = 0.4
 
@@ -110,6 +117,8 @@ def cut_background(micrograph: NDArray[np.uint8], height: int, width: int, level
 def add_flaws(signal: Image, flaws: Flaws, rng: Generator) -> None:
     """Paint debris, scratches and pores into the signal (h, w), in place."""
     megapixels = signal.size / 1e6
+    for _ in range(rng.poisson(flaws.stains)):
+        _stain(signal, flaws.contrast, rng)
     for _ in range(rng.poisson(flaws.scratches * megapixels)):
         _scratch(signal, flaws.contrast, rng)
     for _ in range(rng.poisson(flaws.pores * megapixels)):
@@ -117,6 +126,22 @@ def add_flaws(signal: Image, flaws: Flaws, rng: Generator) -> None:
     for _ in range(rng.poisson(flaws.debris * megapixels)):
         _flake(signal, flaws, rng)
     np.maximum(signal, 0, out=signal)
+
+
+def _stain(signal: Image, contrast: float, rng: Generator) -> None:
+    """A spot of any outline, in most of them with a rim that is brighter or darker, as of a drop that has dried."""
+    side = int(max(signal.shape) * np.exp(rng.uniform(np.log(0.04), np.log(STAIN)))) + 8
+    x1, y1 = (int(rng.uniform(-side / 2, length - side / 2)) for length in signal.shape[::-1])
+    part = signal[max(y1, 0) : y1 + side, max(x1, 0) : x1 + side]
+    axis = np.linspace(-1, 1, STAIN_GRID, dtype=np.float32)
+    hill = cv2.resize(rng.standard_normal((6, 6)).astype(np.float32), (STAIN_GRID,) * 2, interpolation=cv2.INTER_CUBIC)
+    hill = 0.35 * hill + 0.6 - 1.6 * (axis[None] ** 2 + axis[:, None] ** 2)
+    inner = np.clip(hill * float(rng.uniform(2, 12)), 0, 1)
+    rim = 4 * inner * (1 - inner)
+    layer = inner * float(rng.uniform(-0.5, 0.5)) + rim * float(rng.uniform(-0.3, 0.5))
+    whole = cv2.resize(np.asarray(layer, np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    shown = whole[max(-y1, 0) :, max(-x1, 0) :][: part.shape[0], : part.shape[1]]
+    part += np.float32(0.5 * contrast) * shown
 
 
 def _scratch(signal: Image, contrast: float, rng: Generator) -> None:

@@ -111,9 +111,13 @@ def truth_of(
 def _displaced(instances: Instances, shift_px: NDArray[np.float32]) -> Instances:
     """The map (h, w) as a beam sees it that was `shift_px` (2, h) beside every line's place."""
     height, width = instances.shape
-    lines = _mirrored(np.arange(height) + shift_px[1], height)
-    columns = _mirrored(np.arange(width) + shift_px[0][:, None], width)
-    return np.asarray(instances[lines[:, None], columns])
+    lines = _mirrored(np.arange(height) + shift_px[1], height).tolist()
+    first, reach = np.rint(shift_px[0]).astype(int), int(np.ceil(np.abs(shift_px[0]).max()))
+    wide = cv2.copyMakeBorder(instances, 0, 0, reach, reach, cv2.BORDER_REFLECT)
+    seen = np.empty_like(instances)
+    for at, (line, start) in enumerate(zip(lines, (first + reach).tolist(), strict=True)):
+        seen[at] = wide[line, start : start + width]
+    return seen
 
 
 def _mirrored(place: NDArray[np.floating], size: int) -> NDArray[np.intp]:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nanotally.generator.bodies import DRAW, OTHERS, Habit, Material, Sprite, quasi_sphere
-from nanotally.generator.bodies.body import SMALLEST_TEXTURE_PX, STEEPEST, lit
+from nanotally.generator.bodies.body import STEEPEST, lit
 from nanotally.generator.bodies.polyhedra import FEWEST_FACETS, cube
 from nanotally.generator.bodies.solid import turned
+from nanotally.generator.bodies.texture import SMALLEST_TEXTURE_PX
 from nanotally.opencv import cv2
 
 materials = st.builds(
@@ -24,6 +25,8 @@ materials = st.builds(
     side_rad=st.floats(0, 7),
     roughness=st.floats(0, 0.2),
     grain=st.floats(0.01, 0.15),
+    relief=shares,
+    mottle=st.floats(0, 0.3),
     shell_level=shares,
     absorption=st.floats(0, 5),
 )
@@ -210,6 +213,42 @@ def test_texture_leaves_the_level_alone(grain: float) -> None:
     material = Material(**{**BARE, "roughness": 0.1}, grain=grain)
     drawn = [quasi_sphere(80, ROUND, material, random(seed)) for seed in range(60)]
     assert np.std([sprite.signal[sprite.mask].mean() / material.level for sprite in drawn]) < 0.04
+
+
+@pytest.mark.parametrize("relief", [0.3, 1.0])
+def test_bumps_have_the_strength_of_the_texture(relief: float) -> None:
+    material = Material(**{**BARE, "roughness": 0.1}, grain=0.03, relief=relief)
+    insides = [cube(80, SHARP, material, random(seed)) for seed in range(5)]
+    found = [sprite.signal[sprite.mask].std() / sprite.signal[sprite.mask].mean() for sprite in insides]
+    assert np.mean(found) == pytest.approx(0.1, rel=0.15)
+
+
+def test_bumps_are_drawn_across_the_light_and_not_along_it() -> None:
+    material = Material(**{**BARE, "roughness": 0.1}, grain=0.03, relief=1.0, side_rad=0.0)
+    inside = cube(160, SHARP, material, random(0), turn_rad=0.0).signal[40:-40, 40:-40]
+    # The slope of a Gaussian's noise changes along its direction with the root of 3 of the steepness across.
+    assert np.diff(inside, axis=1).std() / np.diff(inside, axis=0).std() == pytest.approx(np.sqrt(3), rel=0.15)
+
+
+def test_mottle_is_broad_and_has_its_strength() -> None:
+    material = Material(**BARE, mottle=0.1)
+    relative = [
+        cube(80, SHARP, material, random(seed), turn_rad=0.0).signal[8:-8, 8:-8] / 0.5 - 1 for seed in range(60)
+    ]
+    assert np.sqrt(np.mean([np.square(one).mean() for one in relative])) == pytest.approx(0.1, rel=0.2)
+    assert max(np.abs(np.diff(one, axis=1)).max() for one in relative) < 0.05
+
+
+def test_the_texture_of_a_sphere_is_finer_towards_its_rim() -> None:
+    material = Material(**{**BARE, "roughness": 0.1}, grain=0.02)
+    steeper = []
+    for seed in range(5):
+        signal = quasi_sphere(160, ROUND, material, random(seed)).signal
+        middle = len(signal) // 2
+        rows = signal[middle - 6 : middle + 6]
+        change = np.abs(np.diff(rows, axis=1))
+        steeper.append(change[:, 8:24].mean() / change[:, middle - 15 : middle + 15].mean())
+    assert np.mean(steeper) > 1.4
 
 
 @pytest.mark.parametrize("name", ALL)

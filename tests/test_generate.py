@@ -17,6 +17,7 @@ from nanotally.generator.dataset import write_set
 from nanotally.generator.orders import Order, make_all, maker
 from nanotally.generator.recipe import read_recipe, sample
 from nanotally.labels import read_classes, read_coco, read_createml, read_mask, read_voc, read_yolo
+from nanotally.micrograph import read_micrograph
 from nanotally.opencv import cv2
 
 SMALL = {"width": 200, "height": 150, "max_particles": 12}
@@ -181,8 +182,12 @@ def test_a_disk_that_takes_no_more_is_told(tmp_path: Path, monkeypatch: pytest.M
     order = Order(count=1, seed=0, **SMALL)
     with pytest.raises(DatasetError, match="cannot be written"):
         write(Path("/dev/null/set"), order)
-    monkeypatch.setattr(dataset.cv2, "imwrite", lambda path, image: False)
-    with pytest.raises(DatasetError, match=r"000000\.png: cannot be written"):
+
+    def full(path: Path, _content: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(dataset.Path, "write_bytes", full)
+    with pytest.raises(DatasetError, match=r"cannot be written: .*No space left on device"):
         write(tmp_path / "set", order)
 
 
@@ -227,3 +232,11 @@ def test_bad_input_is_told_in_one_line(tmp_path: Path, words: tuple[str, ...], c
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "set").exists()
+
+
+def test_a_picture_tells_its_pixel_size(tmp_path: Path) -> None:
+    write(tmp_path / "set", Order(count=2, seed=3, **SMALL))
+    for number in range(2):
+        specimen = json.loads((tmp_path / "set" / "facts" / f"{number:06d}.json").read_text())["specimen"]
+        read = read_micrograph(tmp_path / "set" / "images" / f"{number:06d}.png")
+        assert (read.nm_per_px, read.warnings) == ((specimen["nm_per_px"],) * 2, ())

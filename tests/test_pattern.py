@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nanotally.errors import PatternError
-from nanotally.generator.micrograph import make_paper_micrograph
+from nanotally.generator.paper import make_paper_micrograph
 from nanotally.generator.pattern import Pattern, Template, draw_template, read_pattern
 from nanotally.opencv import cv2
 

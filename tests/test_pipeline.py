@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from oracle import OracleEngine, draw_patches, oracle_bundle
 
 from nanotally.daemon.bench.course import lend
+from nanotally.daemon.looking import Looking
 from nanotally.detect import Detector
 from nanotally.detect.batches import Look
 from nanotally.detect.pipeline import HostPipeline, Pipeline, Sight, pipeline_of
@@ -57,12 +58,13 @@ def test_candidates_are_told_by_look_and_tile() -> None:
 
 
 def test_a_lent_engine_is_of_the_same_kind_and_is_looked_at_again() -> None:
-    whole = WholeEngine()
-    lent = lend(whole)
+    whole, thread = WholeEngine(), Looking()
+    lent = lend(whole, thread)
     assert isinstance(lent, Pipeline)
     Detector(oracle_bundle(), lent).detect(IMAGE)
     assert lent.again_ms(0.0) > 0
     assert len(whole.asked) == 2
     lent.close()
     assert not whole.closed
-    assert not isinstance(lend(OracleEngine()), Pipeline)
+    assert not isinstance(lend(OracleEngine(), thread), Pipeline)
+    thread.close()

@@ -117,7 +117,8 @@ def test_a_recipe_says_what_differs_from_its_base(tmp_path: Path) -> None:
     mine = recipe(
         tmp_path,
         'base = "sem"\n[specimen]\ndensity_per_um2 = 9\nd_g_nm = 50\nnm_per_px = 2\n[material]\nlevel = 0.3\n'
-        "[variant.backscattered]\nshare = 0.0\n[variant.transmission]\nshare = 1.0\nbeam = {sigma_px = 1.5}\n",
+        "[variant.backscattered]\nshare = 0.0\n[variant.live]\nshare = 0.0\n"
+        "[variant.transmission]\nshare = 1.0\nbeam = {sigma_px = 1.5}\n",
     )
     for seed in range(20):
         specimen, variant = sample(mine, np.random.default_rng(seed))
@@ -130,8 +131,8 @@ def test_a_recipe_says_what_differs_from_its_base(tmp_path: Path) -> None:
 
 def test_what_a_recipe_says_holds_for_inherited_variants(tmp_path: Path) -> None:
     mine = recipe(tmp_path, 'base = "sem"\n[material]\nlevel = 0.3\n[crowd]\narrangement = "piled"\n')
-    drawn = [sample(mine, np.random.default_rng(seed)) for seed in range(40)]
-    assert {variant for _, variant in drawn} == {"", "backscattered", "transmission"}
+    drawn = [sample(mine, np.random.default_rng(seed)) for seed in range(120)]
+    assert {variant for _, variant in drawn} == {"", "backscattered", "live", "transmission"}
     assert {specimen.material.level for specimen, _ in drawn} == {0.3}
     assert {specimen.crowd.arrangement for specimen, _ in drawn} == {"piled"}
 

@@ -78,6 +78,35 @@ def test_whoever_joins_a_cluster_touches_one_of_it(
         assert ((share > 0.999 - 0.3 * overlap) & (share < 1.13)).any()
 
 
+def test_most_round_particles_of_a_cluster_are_drawn_into_the_gap_between_two() -> None:
+    touching = []
+    for seed in range(20):
+        crowd = Crowd(arrangement="clustered", cluster_size=ONE, max_overlap=1e-6)
+        centres, _ = taken(crowd, seed, [20.0] * 30)
+        touching += [(np.hypot(*(centres[row] - centres[:row]).T) < 1.09 * 20).sum() for row in range(2, 30)]
+    assert np.mean(np.array(touching) >= 2) > 0.6
+
+
+@pytest.mark.parametrize("slip", [0.02, 0.3])
+def test_cubes_of_a_cluster_slip_along_their_faces(slip: float) -> None:
+    found = []
+    for seed in range(300):
+        crowd = Crowd(arrangement="clustered", cluster_size=ONE, disorder_rad=0, slip=slip)
+        centres, turns = taken(crowd, seed, [20.0] * 2, CUBE)
+        way = np.diff(centres, axis=0)[0]
+        off = float(off_quarter(np.arctan2(way[1:], way[:1]) - turns[1])[0])
+        found.append(np.tan(off))
+    assert np.median(np.abs(found)) == pytest.approx(0.674 * slip, rel=0.25)
+
+
+@pytest.mark.parametrize("arrangement", ["hexagonal", "square"])
+def test_a_lattice_is_bent_but_keeps_its_pitch(arrangement: Arrangement) -> None:
+    flat, bent = (taken(Crowd(arrangement=arrangement, warp=warp, gap_px=0), 3, [20.0] * 150)[0] for warp in (0.0, 0.4))
+    moved = np.hypot(*(bent - flat).T)
+    assert 0.2 * 20 < np.sqrt(np.square(moved).mean()) < 1.2 * 20
+    assert np.median(apart(bent).min(axis=1)) == pytest.approx(np.median(apart(flat).min(axis=1)), rel=0.12)
+
+
 @given(seed=seeds, sizes=lists_of_sizes(25), overlap=st.floats(0, 1))
 def test_each_of_a_chain_touches_the_one_before(seed: int, sizes: list[float], overlap: float) -> None:
     crowd = Crowd(arrangement="chains", cluster_size=ONE, max_overlap=overlap)

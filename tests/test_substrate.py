@@ -136,14 +136,15 @@ def test_scratches_come_in_their_numbers() -> None:
 
 
 @given(
-    kinds=st.tuples(*[st.sampled_from([0.0, 300.0, 3000.0])] * 3), size_px=st.floats(1, 80), contrast=st.floats(0, 1),
+    kinds=st.tuples(*[st.sampled_from([0.0, 300.0, 3000.0])] * 3, st.sampled_from([0.0, 3.0])),
+    size_px=st.floats(1, 80), contrast=st.floats(0, 1),
     height=st.integers(1, 120), width=st.integers(1, 120), seed=seeds,
 )  # fmt: skip
 def test_flaws_stay_within_any_field(
-    kinds: tuple[float, float, float], size_px: float, contrast: float, height: int, width: int, seed: int
+    kinds: tuple[float, float, float, float], size_px: float, contrast: float, height: int, width: int, seed: int
 ) -> None:
-    debris, scratches, pores = kinds
-    flaws = Flaws(debris=debris, scratches=scratches, pores=pores, size_px=size_px, contrast=contrast)
+    debris, scratches, pores, stains = kinds
+    flaws = Flaws(debris=debris, scratches=scratches, pores=pores, stains=stains, size_px=size_px, contrast=contrast)
     around = np.full((height + 20, width + 20), 0.5, np.float32)
     add_flaws(around[10:-10, 10:-10], flaws, np.random.default_rng(seed))
     assert np.isfinite(around).all()
@@ -154,6 +155,16 @@ def test_flaws_stay_within_any_field(
 @given(seed=seeds)
 def test_no_flaws_change_nothing(seed: int) -> None:
     assert not changed(Flaws(), seed, height=60, width=60).any()
+
+
+def test_stains_are_broad_and_soft() -> None:
+    seen = 0
+    for seed in range(30):
+        stain = changed(Flaws(stains=2, contrast=0.5), seed)
+        assert np.abs(np.diff(stain, axis=0)).max(initial=0) < 0.5 * 0.5
+        seen += stain.any()
+        assert np.abs(stain).max() <= 0.5 * 0.5
+    assert seen == pytest.approx(30 * (1 - np.exp(-2)), abs=8)  # Poisson
 
 
 def test_debris_is_bright_pores_are_dark_with_a_bright_rim_and_scratches_are_long() -> None:

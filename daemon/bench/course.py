@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -34,6 +35,7 @@ from nanotally.daemon.config import (
     SourceConfig,
 )
 from nanotally.daemon.loading import load_detector
+from nanotally.daemon.looking import Looking
 from nanotally.daemon.service import Service
 from nanotally.detect import Detector, Engine
 from nanotally.detect.batches import Look
@@ -76,20 +78,26 @@ class Result:
 
 
 class Lent:
-    """An engine that outlives the daemons it is lent to, and remembers the last batch of each size."""
+    """An engine that outlives the daemons it is lent to, and remembers the last batch of each size.
 
-    def __init__(self, engine: Engine) -> None:
+    It stays in the thread that loaded it.
+    """
+
+    def __init__(self, engine: Engine, thread: Looking) -> None:
         self.name, self.precision, self.description = engine.name, engine.precision, engine.description
-        self._engine = engine
+        self._engine, self._thread = engine, thread
         self._batches: dict[tuple[int, ...], NDArray[np.float32]] = {}
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """As the engine does."""
         self._batches[batch.shape[2:]] = batch
-        return self._engine.infer(batch)
+        return self._thread.do(partial(self._engine.infer, batch))
 
     def again_ms(self, for_s: float) -> float:
         """Median milliseconds of the last frame, again and again."""
+        return self._thread.do(partial(self._again_ms, for_s))
+
+    def _again_ms(self, for_s: float) -> float:
         took: list[float] = []
         until_s = time.monotonic() + for_s
         while not took or time.monotonic() < until_s:
@@ -109,23 +117,23 @@ class Lent:
 class LentPipeline(Lent):
     """The same of an engine that keeps its tiles to itself: what is repeated is its last look, from field to box."""
 
-    def __init__(self, engine: Engine, pipeline: Pipeline) -> None:
-        super().__init__(engine)
+    def __init__(self, engine: Engine, pipeline: Pipeline, thread: Looking) -> None:
+        super().__init__(engine, thread)
         self._pipeline = pipeline
         self._last: tuple[Sequence[Look], NDArray[np.float32]] = (), np.zeros(0, np.float32)
 
     def look(self, looks: Sequence[Look], thresholds: NDArray[np.float32]) -> Sight:
         """As the engine does."""
         self._last = looks, thresholds
-        return self._pipeline.look(looks, thresholds)
+        return self._thread.do(partial(self._pipeline.look, looks, thresholds))
 
     def _once(self) -> None:
         self._pipeline.look(*self._last)
 
 
-def lend(engine: Engine) -> Lent:
+def lend(engine: Engine, thread: Looking) -> Lent:
     """Lend an engine, with its pipeline if it has one."""
-    return LentPipeline(engine, engine) if isinstance(engine, Pipeline) else Lent(engine)
+    return LentPipeline(engine, engine, thread) if isinstance(engine, Pipeline) else Lent(engine, thread)
 
 
 def bench(footage: Footage, *, bundle: str = "", engine: str = "auto", seconds: float = 10.0) -> Result:
@@ -144,8 +152,9 @@ def bench(footage: Footage, *, bundle: str = "", engine: str = "auto", seconds: 
         folder = Path(place)
         footage.save(folder / "footage.npz")
         config = _config(folder, ModelConfig(bundle=bundle, engine=engine))
-        loaded = load_detector(config)
-        lent = lend(loaded.engine)
+        thread = Looking()
+        loaded = thread.do(partial(load_detector, config))
+        lent = lend(loaded.engine, thread)
         detector = Detector(loaded.bundle, lent, config.detect)
         height, width = footage.images.shape[1:]
         tiles = detector.detect(footage.images[0, : height - footage.databar_px]).tiles
@@ -160,7 +169,8 @@ def bench(footage: Footage, *, bundle: str = "", engine: str = "auto", seconds: 
             if run is None:
                 raise NanotallyError(f"{len(heard.told)} frames in {seconds:g} s are too few; give it more seconds")
             runs.append(run)
-        loaded.engine.close()
+        thread.do(loaded.engine.close)
+        thread.close()
     model, cores = loaded.bundle.manifest.name, len(os.sched_getaffinity(0))
     return Result(lent.description, cores, model, width, height, tiles, *runs)
 

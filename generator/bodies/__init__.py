@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from numpy.random import Generator
 
-from nanotally.generator.bodies.body import CUBE, QUASI_SPHERE, Habit, Image, Material, Sprite
+from nanotally.generator.bodies.body import CUBE, QUASI_SPHERE, Habit, Material, Sprite
 from nanotally.generator.bodies.polyhedra import (
     FEWEST_FACETS,
     bipyramid,
@@ -18,6 +18,7 @@ from nanotally.generator.bodies.polyhedra import (
     tetrahedron,
 )
 from nanotally.generator.bodies.round import rounded
+from nanotally.generator.bodies.texture import Image
 
 Draw = Callable[..., Sprite]
 

@@ -7,6 +7,7 @@ through two faces; a transmitted beam is weakened along its way through the body
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,21 +16,15 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from nanotally.detections import CLASSES
+from nanotally.generator.bodies.texture import SMALLEST_TEXTURE_PX, SOBEL, Image, grain, lit_bumps, patches
 from nanotally.opencv import cv2
 
-Image = NDArray[np.float32]
 CUBE = CLASSES.index("cube")
 QUASI_SPHERE = CLASSES.index("quasi_sphere")
 STEEPEST = 0.22
 """Cosine below which the 1/cos law no longer holds and the signal stops rising."""
 DEEPEST = 0.1
 """What the deepest dent of a rough surface keeps of its signal."""
-FINEST_GRAIN_PX = 0.7
-"""Standard deviation of the finest texture that pixels can show."""
-SOBEL = np.outer([1, 2, 1], [-1, 0, 1]) / 8
-"""Rise of a picture towards larger x, a pixel."""
-SMALLEST_TEXTURE_PX = 10
-"""Size below which the texture of a surface is not resolved, and not drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +69,8 @@ class Material:
         side_rad: direction of the detector, radians clockwise from +x.
         roughness: surface texture, standard deviation as a share of `level`.
         grain: size of that texture as a share of the particle's size.
+        relief: share of that texture that is shading of bumps lit from `side_rad`; the rest are patches.
+        mottle: broad unevenness within a particle, standard deviation as a share of its signal.
         shell_level: signal of a shell as a share of the core's.
         absorption: optical density of a particle along its full size; 0: the surface is seen, not the inside.
     """
@@ -87,6 +84,8 @@ class Material:
     side_rad: float = 0.0
     roughness: float = 0.03
     grain: float = 0.06
+    relief: float = 0.0
+    mottle: float = 0.0
     shell_level: float = 0.6
     absorption: float = 0.0
 
@@ -133,8 +132,9 @@ def lit(
 
 
 def finish(
-    relative: Image, depth: Image, inside: Image, material: Material, rng: Generator, *, size_px: float
-) -> Image:
+    relative: Image, depth: Image, inside: Image, material: Material, rng: Generator, *, size_px: float,
+    laid: Callable[[Image], Image] | None = None,
+) -> Image:  # fmt: skip
     """Signal of a body.
 
     Args:
@@ -144,6 +144,7 @@ def finish(
         material: what it is made of.
         rng: of texture and of the particle's own level.
         size_px: of the body.
+        laid: lays a texture (h, w) on the body's surface; None: as it is.
     """
     own = float(np.exp(rng.normal(0, material.spread))) if material.spread else 1.0
     if material.absorption:
@@ -155,15 +156,24 @@ def finish(
         if material.side_gain:
             glow *= _facing(inside, material)
         signal = material.level * own * (relative + material.edge_gain * glow)
-    if material.roughness and size_px >= SMALLEST_TEXTURE_PX:
-        white = rng.standard_normal(inside.shape, np.float32)
-        sigma = max(material.grain * size_px, FINEST_GRAIN_PX)
-        noise = cv2.GaussianBlur(white, (0, 0), sigma)
-        noise -= noise.mean()  # a coarse texture is not another level
-        # A Gaussian of this width leaves of white noise the deviation 1 / (2 sqrt(pi) sigma).
-        texture = 1 + np.float32(material.roughness * 2 * math.sqrt(math.pi) * sigma) * noise
-        signal = signal * np.maximum(texture, DEEPEST)
+    if size_px >= SMALLEST_TEXTURE_PX and (material.roughness or material.mottle):
+        signal = signal * _unevenness(inside.shape, material, rng, size_px, laid)
     return np.asarray(signal, np.float32)
+
+
+def _unevenness(
+    shape: tuple[int, ...], material: Material, rng: Generator, size_px: float, laid: Callable[[Image], Image] | None
+) -> Image:
+    """Factor (h, w) of the signal: texture and broad patches, 1 on average."""
+    factor = np.ones(shape, np.float32)
+    if material.roughness:
+        texture = grain(shape, material.grain * size_px, rng)
+        if material.relief:
+            texture = lit_bumps(texture, material.grain * size_px, material.relief, material.side_rad)
+        factor += np.float32(material.roughness) * (texture if laid is None else laid(texture))
+    if material.mottle:
+        factor += np.float32(material.mottle) * patches(shape, rng)
+    return np.asarray(np.maximum(factor, np.float32(DEEPEST)))
 
 
 def _facing(inside: Image, material: Material) -> Image:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.random import Generator
 
-from nanotally.generator.bodies.body import QUASI_SPHERE, Habit, Image, Material, Sprite, coverage, finish, grid, lit
+from nanotally.generator.bodies.body import QUASI_SPHERE, Habit, Material, Sprite, coverage, finish, grid, lit
+from nanotally.generator.bodies.texture import Image, round_a_sphere
 from nanotally.opencv import cv2
 
 ANGLES = 1024
@@ -55,5 +56,8 @@ def rounded(
         core = coverage(inside - habit.shell * radius)
         relative = relative * (material.shell_level + (1 - material.shell_level) * core)
     alpha = coverage(inside)
-    signal = finish(relative, inside, inside, material, rng, size_px=diameter_px)
+    signal = finish(
+        relative, inside, inside, material, rng, size_px=diameter_px,
+        laid=None if material.absorption else lambda texture: round_a_sphere(texture, x, y, share),
+    )  # fmt: skip
     return Sprite(signal, alpha, QUASI_SPHERE, 2 * float(np.sqrt(alpha.sum() / np.pi)), turn)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from nanotally.generator.bodies.body import Image, Material, Sprite, coverage, finish, grid, lit
+from nanotally.generator.bodies.body import Material, Sprite, coverage, finish, grid, lit
+from nanotally.generator.bodies.texture import Image
 from nanotally.opencv import cv2
 
 Points = NDArray[np.float64]
@@ -77,8 +78,9 @@ def inside_hull(x: Image, y: Image, corners: Points, radius_px: float) -> Image:
     inwards = np.stack([-along[:, 1], along[:, 0]], axis=1) * turns
     offsets = (inwards * hull).sum(axis=1)
     nearest = np.full((y.shape[0], x.shape[1]), np.inf, np.float32)
+    side = np.empty_like(nearest)
     for (nx, ny), offset in zip(inwards.tolist(), offsets.tolist(), strict=True):
-        np.minimum(nearest, nx * x + (ny * y - offset), out=nearest)
+        np.minimum(nearest, np.add(nx * x, ny * y - offset, out=side), out=nearest)
     if radius_px > ARC_PX:
         # Outside, the distance to a corner is longer than that to its sides; it matters within the radius only.
         near = (nearest < 0) & (nearest > -radius_px - 1)
@@ -94,7 +96,7 @@ def _chosen(x: Image, y: Image, chosen: NDArray[np.bool_]) -> Image:
     """Coordinates (2, pixels) of the chosen pixels."""
     field = np.empty((2, *chosen.shape), np.float32)
     field[0], field[1] = x, y
-    return field[:, chosen]
+    return field.reshape(2, -1).take(np.flatnonzero(chosen), axis=1)
 
 
 def _affine(slopes: Points, base: Points, at: Image) -> Image:
@@ -158,8 +160,12 @@ def _faces(heights: Image, normals: Points, radius_px: float, material: Material
     steepness = np.hypot(*(slope[:, None] - slope[None]).transpose(2, 0, 1))
     rises = (1 / np.maximum(steepness, 1e-6)).astype(np.float32)
     highest = heights.argmin(axis=0)
-    away = (heights - heights.min(axis=0)) * rises[:, highest]  # (n, pixels): how far each face begins
-    ridge = np.where(np.arange(len(normals))[:, None] == highest, np.float32(np.inf), away).min(axis=0)
+    away = heights - heights.min(axis=0)
+    away *= rises.take(highest, axis=1)  # (n, pixels): how far each face begins
+    every = np.arange(len(highest))
+    away[highest, every] = np.inf
+    ridge = away.min(axis=0)
+    away[highest, every] = 0
     if radius_px < 1:
         return light[highest], ridge
     weight = np.exp(away * np.float32(-2 / radius_px))

@@ -86,7 +86,7 @@ def find_agglomerates(
 def _ellipses(xyxy: NDArray[np.float32], points: int) -> NDArray[np.float32]:
     """(n, points, 2), the ellipses that fill boxes (n, 4)."""
     angle = 2 * np.pi / points * np.arange(points)
-    direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    direction = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
     centre, half = (xyxy[:, :2] + xyxy[:, 2:]) / 2, (xyxy[:, 2:] - xyxy[:, :2]) / 2
     return np.asarray(centre[:, None] + direction * half[:, None], np.float32)
 

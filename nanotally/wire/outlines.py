@@ -42,7 +42,7 @@ def read_outlines(header: Mapping[str, Any], payload: bytes) -> NDArray[np.int16
         WireError: if the header's `points` or `unit_px` makes no sense, or the payload is no whole number of outlines.
     """
     points, unit_px = header.get("points"), header.get("unit_px")
-    if type(unit_px) not in (int, float) or not 0 < unit_px <= MOST_UNIT_PX:
+    if isinstance(unit_px, bool) or not isinstance(unit_px, int | float) or not 0 < unit_px <= MOST_UNIT_PX:
         raise WireError(f"unit_px: {str(unit_px)[:80]}, not above 0 and at most {MOST_UNIT_PX}")
     if type(points) is not int or not 0 < points <= MOST_POINTS:
         raise WireError(f"points: {str(points)[:80]}, not 1 to {MOST_POINTS}")
