@@ -225,7 +225,8 @@ def test_detector_is_used_by_one_thread_only(tmp_path: Path) -> None:
 
     service = Service(config_of(f"dir:{write_folder(tmp_path / 'a', [1, 2])}"), make)
     service.run()
-    assert len(made[0].threads) == 1 and threading.get_ident() not in made[0].threads
+    assert len(made[0].threads) == 1
+    assert threading.get_ident() not in made[0].threads
     assert made[0].engine.closed  # type: ignore[attr-defined]
 
 
