@@ -48,7 +48,9 @@ def test_synthetic_tiles_go_in_as_they_are_and_real_pictures_as_views_of_their_p
         assert {sample.image.name for sample in whole.samples} == real_parts[part]
     tile = cv2.imread(str(out / "images/train/000000.png"), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(tile, cv2.imread(str(synthetic / "images/made0.png"), cv2.IMREAD_UNCHANGED))
-    assert "channels: 1" in (out / "data.yaml").read_text()
+    described = (out / "data.yaml").read_text()
+    assert "channels: 1" in described
+    assert str(tmp_path) not in described, "it would not be found after a move"
 
 
 def test_the_same_seed_composes_the_same_set(tmp_path: Path) -> None:

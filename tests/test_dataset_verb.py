@@ -39,7 +39,7 @@ def test_synthetic_and_real_sets_of_any_format_become_one_set(tmp_path: Path) ->
     assert sum(len(files) for files in manifest["real"].values()) == 20
     assert manifest["counts"]["val"]["tiles"] == 8 * len(read_dataset(tmp_path / "set" / "real-val").samples)
     for name in ("data.yaml", "report.html", "contact-sheet.png"):
-        assert (tmp_path / "set" / name).stat().st_size > 100
+        assert (tmp_path / "set" / name).stat().st_size > 50
 
 
 def test_all_that_is_wrong_is_said_at_once_and_nothing_is_written(tmp_path: Path) -> None:

@@ -106,9 +106,10 @@ def unique_names(paths: Iterable[Path]) -> list[str]:
 
 
 def write_description(folder: Path, facts: dict[str, object]) -> None:
-    """Write what ultralytics needs (`data.yaml`) and what people need (`manifest.json`)."""
+    """Write what ultralytics needs (`data.yaml`) and what people need (`manifest.json`).
+
+    Without a `path` the pictures are where the description is, so the folder can be moved.
+    """
     names = "".join(f"  {i}: {name}\n" for i, name in enumerate(CLASSES))
-    (folder / "data.yaml").write_text(
-        f"path: {folder.resolve()}\ntrain: images/train\nval: images/val\nchannels: 1\nnames:\n{names}"
-    )
+    (folder / "data.yaml").write_text(f"train: images/train\nval: images/val\nchannels: 1\nnames:\n{names}")
     (folder / "manifest.json").write_text(json.dumps(facts, indent=2) + "\n")
