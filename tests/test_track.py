@@ -14,7 +14,7 @@ from nanotally.detections import CLASSES, FLAG_BORDER, FLAG_MASKED, Detections, 
 from nanotally.frame import Frame
 from nanotally.generator.stage import Stage, parse_sim
 
-PAN = "sim:?width=320&height=240&particles=2100&fields=6&size_px=12&speed_px=32&pan=raster"
+PAN = "sim:?width=320&height=240&particles=2100&fields=6&size_px=12&speed_px=32&pan=raster&seed=3"
 OUT, BACK = 438, 60
 """Frames of the pan over the whole specimen, and of the way back that is followed."""
 WIDTH, HEIGHT = 640, 480
