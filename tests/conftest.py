@@ -1,6 +1,7 @@
 """What all tests share: where the real micrographs are, and what to skip where something is not to be had."""
 
 import os
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+# Where the tests are a shell's background job, SIGINT is ignored, also by the programs that they start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: a busy machine is not a bug. In CI the same examples every time, so red means changed code.
 hypothesis.settings.register_profile(

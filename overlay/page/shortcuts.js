@@ -10,7 +10,8 @@ export function listen(shortcuts) {
   const byKey = new Map(shortcuts.map((shortcut) => [shortcut.key, shortcut]));
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
-    if (event.target.closest("input:not([type=range]), textarea, select, dialog")) return;
+    // [open]: until the next picture is drawn, the focus stays in a dialog that was closed.
+    if (event.target.closest("input:not([type=range]), textarea, select, dialog[open]")) return;
     const shortcut = byKey.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
     if (!shortcut || shortcut.possible?.() === false) return;
     if (event.key.startsWith("Arrow") && event.target.closest("input, summary, .panel")) return;
