@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,13 +15,18 @@ from nanotally.bundle import load_bundle
 from nanotally.daemon.config import Config
 from nanotally.detect import Detector, load_engine
 from nanotally.detect.engines.tensorrt import probe
+from nanotally.detections import Detections
 from nanotally.errors import EngineError
+from nanotally.measure.density import Examined
+from nanotally.measure.measurement import measure
 
 if TYPE_CHECKING:
     from nanotally.daemon.service import Service
 
 log = logging.getLogger(__name__)
 
+LONG_S = 3.0
+"""What measuring a first particle takes only where it has to be compiled."""
 PATIENCE_S = 300.0
 """How long systemd is asked to wait for a sign of life while the engine's thread loads."""
 
@@ -40,6 +46,15 @@ def load_detector(config: Config) -> Detector:
     side = bundle.manifest.input_size_px
     detector.detect(np.zeros((side, side), np.uint8))  # the first is slow, and not to be a frame's
     return detector
+
+
+def warm_up() -> None:
+    """Measure a particle, so that what is compiled when it is first called is not compiled while a frame waits."""
+    begun = time.monotonic()
+    particle = Detections(np.array([[16, 16, 48, 48]]))
+    measure(np.zeros((64, 64), np.uint8), particle, Examined((0, 0, 64, 64)))
+    if time.monotonic() - begun > LONG_S:
+        log.info("compiled what measures particles; the next start is faster")
 
 
 def load_beside(service: Service, config: Config) -> Detector:

@@ -20,7 +20,7 @@ from nanotally.daemon.heartbeat import Heartbeat
 from nanotally.daemon.journal import Journal
 from nanotally.daemon.keeping import Keeper, Keeping
 from nanotally.daemon.keeping_metrics import KeepingMetrics
-from nanotally.daemon.loading import load_detector
+from nanotally.daemon.loading import load_detector, warm_up
 from nanotally.daemon.looking import Look, Looking
 from nanotally.daemon.notify import Notifier
 from nanotally.daemon.outage import Outage
@@ -34,7 +34,6 @@ from nanotally.daemon.succession import Succession
 from nanotally.detect import Detector, Found
 from nanotally.frame import Frame
 from nanotally.signals import calling_on_hangup, stopping_on_signals
-from nanotally.wire import Origin
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +144,7 @@ class Service:
         close.callback(self.desk.close)
         self.detector = self.looking.do(partial(self.make_detector, config))
         close.callback(self._close_engine)
+        warm_up()
         self.setup = report.Setup.of(self.detector)
         self.keeping = Keeping(config, classes=self.setup.classes)
         self.keepers.append(self.keeping)
@@ -253,7 +253,8 @@ class Service:
         if frame.state == "live":
             found = channel.region.mark(found)
         frame = channel.calibrated(frame, found.detections)
-        name, send, population = channel.name, self.publisher.send, channel.population
+        name, population = channel.name, channel.population
+        origin_of, send = self.publisher.next_origin, self.publisher.send
         latency_ms = {"wait": (taken_ns - frame.grabbed_ns) / 1e6, **found.latency_ms}
         measured = tracks = None
         if frame.state == "live":
@@ -261,9 +262,8 @@ class Service:
                 measured = channel.measure(frame, found.detections)
             with timed(latency_ms, "track"):
                 tracks = population.take(frame, found.detections, measured)
-        origin = self._next_origin("detections", name)
         told = report.detections_message(
-            origin,
+            origin_of("detections", name),
             frame,
             found,
             channel.setup,
@@ -277,7 +277,7 @@ class Service:
         send(told, parts)
         sent_ns = time.monotonic_ns()
         if not channel.feed.live or channel.is_due("counts", every_s=COUNTS_EVERY_S):
-            send(report.counts_message(self._next_origin("counts", name), told, population))
+            send(report.counts_message(origin_of("counts", name), told, population))
         show(self.publisher, channel, frame, told, measured)
         channel.tell_of(told)
         for keeper in self.keepers:
@@ -292,9 +292,6 @@ class Service:
             self._stop_feeds()
             self.heartbeat.stop()
         self._to_close.close()
-
-    def _next_origin(self, kind: str, source: str) -> Origin:
-        return self.publisher.next_origin(kind, source)
 
     def _stop_feeds(self) -> None:
         stop_all([channel.feed for channel in self.channels.values()])

@@ -71,7 +71,7 @@ def find_outline(image: NDArray[np.uint8], box: ArrayLike, *, cube: bool) -> Out
         cost += ROUND * (RADII - 1) ** 2
     cost[edge_of_box[:, None] * SLACK < RADII] = 9.0
     bend = CUBE_BEND if cube else ROUND_BEND
-    path = closed_path(cost[..., None].astype(np.float32), bend=bend, reach=2)[:, 0]
+    path = closed_path(cost.astype(np.float32), bend, 2)
     radius = RADII[path] - (RADII[1] - RADII[0]) / 2
     points = centre + radius[:, None] * direction * half
     low, high = points.min(axis=0), points.max(axis=0)

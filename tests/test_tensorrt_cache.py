@@ -109,12 +109,3 @@ def test_who_is_killed_while_writing_leaves_no_plan(tmp_path: Path) -> None:
     assert child.returncode == -9
     with pytest.raises(EngineError, match="no such plan"):
         cache.read_plan(key())
-
-
-def test_without_systemd_plans_lie_in_the_cache_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CACHE_DIRECTORY")
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert cache.folder() == Path("/home/someone/.cache/nanotally/plans")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/var/tmp/c")
-    assert cache.folder() == Path("/var/tmp/c/nanotally/plans")

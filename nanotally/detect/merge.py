@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nanotally.detections import area
+from nanotally.compiled import compiled
 
-HEAD = 1024
-"""Boxes that are settled at a time, best first: what they rule out is never compared with anything else."""
+NOBODY = -1
 
 Boxes = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -21,108 +20,85 @@ def suppress(xyxy: Boxes, score: NDArray[np.float32], iou: float) -> Rows:
 
     The answer is that of greedy suppression; the work grows with the number of boxes, not with its square: two boxes
     that overlap by `iou` have centres nearer than the larger one is wide, and widths and heights that differ by at most
-    a factor of 1 / iou. So only boxes in neighbouring cells of a grid as coarse as the larger one, and of octaves of
-    size no further apart than that factor, are compared.
+    a factor of 1 / iou. So a box is compared only with those kept before that lie in neighbouring cells of a grid as
+    coarse as the larger one, and of octaves of size no further apart than that factor.
 
     Args:
         xyxy: (n, 4) float32.
         score: (n,) float32.
         iou: above 0, less than 1.
     """
-    rest = np.argsort(-score, kind="stable").astype(np.int64)
-    kept = [rest[:0]]
-    while len(rest):
-        head, rest = rest[:HEAD], rest[HEAD:]
-        head = head[_settled(xyxy[head], iou)]
-        kept.append(head)
-        rest = rest[~_ruled_out(xyxy[rest], xyxy[head], iou)]
-    return np.concatenate(kept)
+    order = np.argsort(-score, kind="stable").astype(np.int64)
+    kept = _kept(np.ascontiguousarray(xyxy[order], np.float32), np.float32(iou), math.ceil(math.log2(1 / iou)))
+    return np.asarray(order[kept])
 
 
-def _settled(xyxy: Boxes, iou: float) -> NDArray[np.bool_]:
-    """(n,) bool, which of boxes in order of score stay."""
-    alive = np.ones(len(xyxy), bool)
-    if len(xyxy) < 2:
-        return alive
-    better, worse = _overlapping(xyxy, iou)
-    # Rows are in order of score, so a row is settled once all better rows are.
-    starts = np.searchsorted(better, np.arange(len(xyxy) + 1))
-    for row in np.unique(better):
-        if alive[row]:
-            alive[worse[starts[row] : starts[row + 1]]] = False
-    return alive
+@compiled
+def _kept(xyxy: Boxes, iou: np.float32, apart: int) -> NDArray[np.bool_]:
+    """(n,) bool, which boxes in order of score stay; octaves of pairs are at most `apart`."""
+    kept = np.zeros(len(xyxy), np.bool_)
+    slots = 1 << (2 + int(math.log2(len(xyxy) * (apart + 1) + 1)))
+    # Chains of kept boxes, by cell: each is in the cells of its own octave and of the next coarser ones.
+    last = np.full(slots, NOBODY, np.int64)
+    before = np.empty(len(xyxy) * (apart + 1), np.int64)
+    for row in range(len(xyxy)):
+        octave, x, y = _place(xyxy[row])
+        if _is_seen(xyxy, row, iou, octave, x, y, apart, last, before):
+            continue
+        kept[row] = True
+        for up in range(apart + 1):
+            cell = _cell(octave + up, x, y)
+            slot = _slot(octave + up, cell[0], cell[1], slots)
+            entry = row * (apart + 1) + up
+            before[entry] = last[slot]
+            last[slot] = entry
+    return kept
 
 
-def _ruled_out(xyxy: Boxes, by: Boxes, iou: float) -> NDArray[np.bool_]:
-    """(n,) bool, which boxes overlap one of `by` (m, 4) by `iou` or more."""
-    both = np.concatenate([by, xyxy])
-    out = np.zeros(len(both), bool)
-    if len(xyxy):
-        for rows in _above(both, _neighbours(both, iou, split=len(by)), iou):
-            out[rows] = True
-    return out[len(by) :]
+@compiled
+def _is_seen(
+    xyxy: Boxes, row: int, iou: np.float32, octave: int, x: float, y: float, apart: int, last: Rows, before: Rows
+) -> bool:
+    """Whether a kept box overlaps that of `row` by `iou` or more."""
+    for up in range(apart + 1):
+        column, line = _cell(octave + up, x, y)
+        for near_line in range(line - 1, line + 2):
+            for near_column in range(column - 1, column + 2):
+                entry = last[_slot(octave + up, near_column, near_line, len(last))]
+                while entry != NOBODY:
+                    if _overlap(xyxy[entry // (apart + 1)], xyxy[row], iou):
+                        return True
+                    entry = before[entry]
+    return False
 
 
-def _overlapping(xyxy: Boxes, iou: float) -> tuple[Rows, Rows]:
-    """All pairs (i, j), i < j, sorted by i, whose boxes overlap by `iou` or more."""
-    i, j = _above(xyxy, _neighbours(xyxy, iou), iou)
-    better, worse = np.minimum(i, j), np.maximum(i, j)
-    order = np.argsort(better, kind="stable")
-    return better[order], worse[order]
+@compiled
+def _place(box: Boxes) -> tuple[int, float, float]:
+    """Octave of the larger side, and the centre; of a box that is no number, anything."""
+    size = max(box[2] - box[0], box[3] - box[1], np.float32(1e-3))
+    octave = math.frexp(size)[1] if size < np.inf else 0
+    return octave, (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-def _above(xyxy: Boxes, pairs: Iterable[tuple[Rows, Rows]], iou: float) -> tuple[Rows, Rows]:
-    """Those of the pairs whose boxes overlap by `iou` or more."""
-    i, j = (np.concatenate(rows) for rows in zip(*pairs, strict=True))
-    # Column by column: an axis of two or four is slow.
-    x1, y1, x2, y2 = np.ascontiguousarray(xyxy.T)
-    width = np.minimum(x2.take(i), x2.take(j)) - np.maximum(x1.take(i), x1.take(j))
-    height = np.minimum(y2.take(i), y2.take(j)) - np.maximum(y1.take(i), y1.take(j))
-    shared = np.maximum(width, 0) * np.maximum(height, 0)
-    own = area(xyxy)
-    keep = shared >= np.float32(iou) * (own.take(i) + own.take(j) - shared)
-    return i[keep], j[keep]
+@compiled
+def _cell(octave: int, x: float, y: float) -> tuple[int, int]:
+    """Column and line of a cell that is as wide as the largest box of an octave."""
+    side = 2.0**octave
+    return math.floor(x / side), math.floor(y / side)
 
 
-def _neighbours(xyxy: Boxes, iou: float, *, split: int = 0) -> Iterator[tuple[Rows, Rows]]:
-    """Pairs of rows that may overlap by `iou`: neighbours on the grids of equal and of neighbouring octaves.
-
-    With `split` only pairs of a row before it with one from it on.
-    """
-    centre = (xyxy[:, :2] + xyxy[:, 2:]) / 2
-    size = np.clip(xyxy[:, 2:] - xyxy[:, :2], 1e-3, None).max(axis=1)
-    octave = np.floor(np.log2(size)).astype(np.int64)
-    octaves_apart = int(np.ceil(np.log2(1 / iou)))
-    present = {int(level): np.flatnonzero(octave == level) for level in np.unique(octave)}
-    for level, rows in present.items():
-        for finer in range(level - octaves_apart, level + 1):
-            if finer not in present:
-                continue
-            cells = np.floor(centre / 2.0 ** (level + 1)).astype(np.int64)
-            if not split:
-                yield _near(rows, present[finer], cells, same=finer == level)
-                continue
-            others = present[finer]
-            yield _near(rows[rows < split], others[others >= split], cells, same=False)
-            if finer != level:
-                yield _near(rows[rows >= split], others[others < split], cells, same=False)
+@compiled
+def _slot(octave: int, column: int, line: int, slots: int) -> int:
+    """Where the chain of a cell begins; cells that share one only cost time."""
+    return (column * 73856093 ^ line * 19349663 ^ octave * 83492791) & (slots - 1)
 
 
-def _near(rows: Rows, others: Rows, cells: Rows, *, same: bool) -> tuple[Rows, Rows]:
-    """Pairs of one of `rows` with one of `others` whose cells (n, 2) touch; each unordered pair once where `same`."""
-    low = cells.min(axis=0)
-    span = int(cells[:, 0].max() - low[0]) + 3
-    key = (cells[:, 0] - low[0] + 1) + span * (cells[:, 1] - low[1] + 1)
-    by_key = others[np.argsort(key[others], kind="stable")]
-    # The three cells of a line of the grid follow each other; of equals, those before are the partners of those after.
-    line = span * np.array([[0], [1]] if same else [[-1], [0], [1]])
-    start = line - np.where(line == 0, not same, 1)
-    first, end = np.searchsorted(key[by_key], key[rows] + np.stack([start, line + 2]))
-    count = (end - first).ravel()
-    i = np.repeat(np.tile(rows, len(line)), count)
-    within = np.arange(len(i)) - np.repeat(np.cumsum(count) - count, count)
-    j = by_key[np.repeat(first.ravel(), count) + within]
-    if same:
-        once = (i < j) | (key[i] != key[j])
-        i, j = i[once], j[once]
-    return i, j
+@compiled
+def _overlap(one: Boxes, other: Boxes, iou: np.float32) -> bool:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if not (width > 0 and height > 0):
+        return False
+    shared = width * height
+    area = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1])
+    return bool(shared >= iou * (area - shared))

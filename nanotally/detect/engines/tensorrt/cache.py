@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from nanotally.bundle import Bundle
+from nanotally.cache_folder import cache_folder
 from nanotally.detect.engines.tensorrt.build import RULES, WORKSPACE_BYTES
 from nanotally.detect.engines.tensorrt.probe import Device
 from nanotally.detect.engines.tensorrt.profile import Profile, profile_of
@@ -59,18 +60,9 @@ def key_of(bundle: Bundle, device: Device) -> Key:
     return Key(manifest.sha256, manifest.precision, profile_of(manifest), WORKSPACE_BYTES, RULES, device)
 
 
-def folder() -> Path:
-    """Where plans lie: the cache directory that systemd gives, else that of the user."""
-    given = os.environ.get("CACHE_DIRECTORY")
-    if given:
-        return Path(given.partition(":")[0]) / "plans"
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "nanotally" / "plans"
-
-
 def path_of(key: Key) -> Path:
     """Where the plan of a key lies."""
-    return folder() / f"{hashlib.sha256(msgspec.json.encode(key)).hexdigest()[:32]}.plan"
+    return cache_folder("plans") / f"{hashlib.sha256(msgspec.json.encode(key)).hexdigest()[:32]}.plan"
 
 
 def read_plan(key: Key) -> bytes:
