@@ -10,27 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.bundle import Bundle
-from nanotally.detect.decode import Candidates
 from nanotally.detect.engine import Engine
+from nanotally.detect.field import TOUCH_PX, Seen, in_field
 from nanotally.detect.merge import suppress
 from nanotally.detect.pipeline import pipeline_of
 from nanotally.detect.tiles import Level, largest_tile, plan_levels
-from nanotally.detections import FLAG_BORDER, FLAG_SEAM, Detections
+from nanotally.detections import Detections
 from nanotally.errors import ConfigError
 
 Box = tuple[int, int, int, int]
-Seen = tuple[Level, Candidates]
-"""A level, and what may be particles in its tiles."""
-TOUCH_PX = 8
-"""A box that comes this near to the edge of its tile, in network pixels, is taken to be cut by it. Networks end the box
-of a cut particle some pixels short of the edge; tiles overlap by twice this more than they are asked to, so that no
-particle is taken to be cut everywhere."""
-FINER_SEES_PX = 20.0
-"""Particles smaller than this in a coarse level, network pixels, are left to the finer one."""
-COARSER_SEES_PX = 100.0
-"""Particles larger than this in a fine level, network pixels, are left to the coarser one: the finer one has more false
-detections of this size, and is no better at true ones."""
-
 PLANS_KEPT = 64
 """Sizes of field whose tiles are remembered."""
 
@@ -165,7 +153,7 @@ class Detector:
         """The particles of one field, from the candidates of all its levels."""
         started = time.monotonic_ns()
         x1, y1, x2, y2 = view.field
-        all_ = self._to_field(view.seen, (y2 - y1, x2 - x1))
+        all_ = in_field(view.seen, (y2 - y1, x2 - x1), overlap_px=self.overlap_px)
         kept = suppress(all_.xyxy, all_.score, self.bundle.manifest.nms_iou)
         found = all_[kept[: self._most]]
         corner = np.array([x1, y1, x1, y1], np.float32)
@@ -195,33 +183,6 @@ class Detector:
             del self._plans[next(iter(self._plans))]
         self._plans[height, width] = levels
         return levels
-
-    def _to_field(self, seen: list[Seen], shape: tuple[int, ...]) -> Detections:
-        """Candidates of all levels in field pixels, without those that another tile or level sees better."""
-        parts = []
-        for rank, (level, candidates) in enumerate(seen):
-            corner = level.corners[candidates.tile].astype(np.float32)
-            box, side = candidates.xyxy, np.array(level.tile, np.float32)
-            size = (box[:, 2:] - box[:, :2]).max(axis=1)
-            limit = np.array([level.width, level.height], np.float32)
-            cut = ((box[:, :2] < TOUCH_PX) & (corner > 0)).any(axis=1)
-            cut |= ((box[:, 2:] > side - TOUCH_PX) & (corner + side < limit)).any(axis=1)
-            last = rank == len(seen) - 1
-            # A particle shorter than the overlap is whole in another tile; a longer one in the next, coarser level.
-            keep = ~cut | (last & (size > self.overlap_px))
-            if rank:
-                keep &= size >= FINER_SEES_PX
-            if not last:
-                keep &= size <= COARSER_SEES_PX
-            scale = np.array([level.scale_x, level.scale_y] * 2, np.float32)
-            inside = np.clip(box + np.tile(corner, 2), 0, np.tile(limit, 2)) / scale
-            flags = np.where(cut, FLAG_SEAM, 0).astype(np.uint16)
-            parts.append(Detections(inside, candidates.score, candidates.class_id, flags)[keep])
-        found = Detections.concatenate(parts)
-        found = found[(found.size > 0).all(axis=1)]
-        far = np.array([shape[1], shape[0]], np.float32) - 1
-        beyond: NDArray[np.bool_] = np.any((found.xyxy[:, :2] < 1) | (found.xyxy[:, 2:] > far), axis=1)
-        return found.flag(FLAG_BORDER, beyond)
 
 
 def _check(settings: DetectSettings, side: int, classes: Sequence[str]) -> None:
