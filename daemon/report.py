@@ -107,6 +107,7 @@ def detections_message(
         age_ms=age_ms(frame),
         width=width,
         height=height,
+        window=frame.window,
         nm_per_px=frame.nm_per_px,
         pixel_size_from=frame.pixel_size_from,
         state=frame.state,

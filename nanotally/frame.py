@@ -30,6 +30,7 @@ class Frame:
         field: x1 y1 x2 y2 in pixels, half-open: the specimen, without databar. None: the whole image.
         state: what the frame is worth.
         name: the file the frame came from, or "".
+        window: grey levels of the source that became 0 and 255 of `image`.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Frame:
     field: tuple[int, int, int, int] | None = None
     state: FrameState = "live"
     name: str = ""
+    window: tuple[float, float] = (0.0, 255.0)
 
 
 class Source(Protocol):

@@ -59,5 +59,6 @@ def told_of(
         state=frame.state,
         counts=found.counts(CLASSES) if frame.state == "live" else None,
         roi=frame.field,
+        window=frame.window,
         records=records_from(found),
     )

@@ -13,6 +13,7 @@ from nanotally.daemon import sources
 from nanotally.daemon.sources import open_source
 from nanotally.errors import EndOfFeed, SourceError
 from nanotally.frame import Source
+from nanotally.opencv import cv2
 
 
 @pytest.fixture(params=["dir", "file", "sim, live", "sim, replay"])
@@ -38,6 +39,13 @@ def test_the_end_stays_the_end(finite: Source) -> None:
 def test_folder_is_read_once_in_natural_order(tmp_path: Path) -> None:
     with closing(open_source(f"dir:{write_folder(tmp_path / 'a')}")) as source:
         assert [frame.name for frame in read_some(source)] == list(NAMES)
+
+
+def test_window_of_an_image_is_told(tmp_path: Path) -> None:
+    for name, dtype in (("a.png", np.uint8), ("b.png", np.uint16)):
+        cv2.imwrite(str(tmp_path / name), np.arange(48 * 64).reshape(48, 64).astype(dtype))
+    with closing(open_source(str(tmp_path))) as source:
+        assert [frame.window for frame in read_some(source)] == [(0, 255), (0, 65535)]
 
 
 def test_damaged_image_is_logged_counted_and_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -18,6 +18,7 @@ from source_parts import following, free_port, header, lost, number_of, picture,
 
 from nanotally.daemon.gate import Gate
 from nanotally.daemon.sources import open_source
+from nanotally.daemon.sources.grey import window_of
 from nanotally.daemon.sources.pushed import read_message
 from nanotally.errors import SourceError
 from nanotally.frame import Source
@@ -62,8 +63,15 @@ def test_picture_alone_is_enough(endpoint: str, source: Source) -> None:
 )
 def test_window_is_that_of_the_bits(dtype: str, factor: int, facts: dict[str, int]) -> None:
     grey = np.arange(240, dtype=np.uint16).reshape(12, 20)
-    _, image = read_message(message((grey * factor).astype(dtype), **facts))
+    header, image = read_message(message((grey * factor).astype(dtype), **facts))
     assert np.abs(image.astype(int) - grey).max() <= 1
+    assert window_of(header.bits_used)[1] == pytest.approx(255 * factor, rel=0.01)
+
+
+def test_window_is_told(endpoint: str, source: Source) -> None:
+    with sender(endpoint) as send:
+        assert send(*message(picture(1).astype(np.uint16), bits=12))
+        assert read_some(source, 1)[0].window == (0, 4095)
 
 
 def test_colours_become_luma() -> None:

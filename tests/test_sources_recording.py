@@ -30,7 +30,7 @@ def test_frames_come_back_as_they_were(tmp_path: Path, stills: bool) -> None:
     frames = [
         frame_of(3),
         replace(frame_of(5), state="frozen"),
-        replace(frame_of(6), nm_per_px=None, pixel_size_from=None),
+        replace(frame_of(6), nm_per_px=None, pixel_size_from=None, window=(0.0, 4095.0)),
     ]
     folder = record(tmp_path / "a", frames, stills=stills)
     with closing(open_source(f"recording:{folder}")) as source:

@@ -12,7 +12,7 @@ from source_parts import lost, number_of, read_some
 from stand_in_camera import BufferFlag, Camera, PixelFormat
 
 from nanotally.daemon.sources import open_source
-from nanotally.daemon.sources.camera_pixels import DECODERS, decode
+from nanotally.daemon.sources.camera_pixels import DECODERS, bits_of, decode
 from nanotally.errors import SourceError
 from nanotally.opencv import cv2
 
@@ -57,6 +57,11 @@ def test_every_format_becomes_the_same_grey(fourcc: str) -> None:
     assert image is not None
     assert (image.dtype, image.shape) == (np.uint8, (48, 64))
     assert np.abs(image.astype(int) - GREY).max() <= 1
+
+
+@pytest.mark.parametrize(("fourcc", "bits"), [("GREY", 8), ("Y10 ", 10), ("Y16 ", 16), ("MJPG", 8)])
+def test_bits_of_a_sample(fourcc: str, bits: int) -> None:
+    assert bits_of(layout(fourcc)) == bits
 
 
 @pytest.mark.parametrize("fourcc", DECODERS)

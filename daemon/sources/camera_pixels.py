@@ -21,15 +21,17 @@ class Packing(NamedTuple):
     Attributes:
         pixel_bytes: in a line of the first plane.
         to_grey: makes (h, w) of the first plane's bytes (h, pixel_bytes * w).
+        bits: of a sample.
     """
 
     pixel_bytes: int
     to_grey: Callable[[Lines], Image]
+    bits: int = 8
 
 
 def _words(bits: int) -> Packing:
     """Grey samples of 16 bits little-endian, the lower `bits` of them used."""
-    return Packing(2, lambda lines: to_grey(lines.view("<u2"), bits=bits))
+    return Packing(2, lambda lines: to_grey(lines.view("<u2"), bits=bits), bits)
 
 
 def _colour(order: slice) -> Packing:
@@ -56,6 +58,12 @@ COMPRESSED = ("MJPG", "JPEG")
 JPEG_END = b"\xff\xd9"
 DECODERS = (*PACKINGS, *COMPRESSED)
 """Formats that can be read, by FOURCC. Luma stays as the camera gave it, 16 to 235 or 0 to 255."""
+
+
+def bits_of(layout: Any) -> int:
+    """Bits of a sample, from the layout as of `decode`."""
+    packing = PACKINGS.get(layout.pixel_format.human_str())
+    return 8 if packing is None else packing.bits
 
 
 def decode(data: bytes, layout: Any) -> Image | None:

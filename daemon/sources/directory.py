@@ -63,6 +63,7 @@ class DirectorySource:
             nm_per_px=micrograph.nm_per_px,
             pixel_size_from=micrograph.pixel_size_from,
             field=micrograph.field,
+            window=micrograph.window,
             name=path.name,
         )
 

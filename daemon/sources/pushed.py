@@ -17,7 +17,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from nanotally.daemon.endpoint import fault_without_keys
 from nanotally.daemon.gate import OPEN_GATE, Gate
-from nanotally.daemon.sources.grey import to_grey
+from nanotally.daemon.sources.grey import to_grey, window_of
 from nanotally.daemon.sources.live import LiveSource
 from nanotally.errors import SourceError
 from nanotally.frame import Frame
@@ -66,6 +66,11 @@ class PushedHeader:
             raise ValueError(f"databar_px {self.databar_px} leaves nothing of height {self.height}")
         if self.pixel_size_nm is not None and not all(0 < size < 1e6 for size in self.pixel_size_nm):
             raise ValueError(f"nm_per_px {self.nm_per_px} is not above 0 and below 1e6")
+
+    @property
+    def bits_used(self) -> int:
+        """Of a sample."""
+        return min(self.bits or 16, 8 * np.dtype(self.dtype).itemsize)
 
     @property
     def pixel_size_nm(self) -> tuple[float, float] | None:
@@ -154,6 +159,7 @@ class PushedSource(LiveSource):
             pixel_size_from=None if header.nm_per_px is None else "sender",
             field=(0, 0, header.width, header.height - header.databar_px) if header.databar_px else None,
             name=header.name,
+            window=window_of(header.bits_used),
         )
 
 
@@ -178,8 +184,7 @@ def read_message(parts: list[bytes]) -> tuple[PushedHeader, NDArray[np.uint8]]:
         raise ValueError(f"{len(parts[1])} bytes of pixels; the header says {wanted}")
     shape = (header.height, header.width) if header.channels == 1 else (header.height, header.width, header.channels)
     pixels = np.frombuffer(parts[1], dtype).reshape(shape)
-    bits = min(header.bits or 16, 8 * dtype.itemsize)
-    return header, to_grey(pixels, bits=bits)
+    return header, to_grey(pixels, bits=header.bits_used)
 
 
 def _check_reach(uri: str, endpoint: str, gate: Gate) -> None:

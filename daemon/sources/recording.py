@@ -106,6 +106,7 @@ class RecordingSource:
             field=told.roi,
             state=told.state,  # type: ignore[arg-type] # as a frame had it
             name=told.file,
+            window=told.window,
         )
 
     def close(self) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nanotally.daemon.sources.camera_pixels import DECODERS, decode
+from nanotally.daemon.sources.camera_pixels import DECODERS, bits_of, decode
+from nanotally.daemon.sources.grey import window_of
 from nanotally.daemon.sources.live import LiveSource
 from nanotally.daemon.sources.optional import needed
 from nanotally.daemon.sources.options import split_options
@@ -102,7 +103,7 @@ class V4l2Source(LiveSource):
         if image is None:
             self._pass_over("a buffer that the driver marked as bad, or that does not hold a whole picture")
             return None
-        return self._frame(image, grabbed_ns=self._stamp_ns(newest))
+        return self._frame(image, grabbed_ns=self._stamp_ns(newest), window=window_of(bits_of(self._format)))
 
     def _filled(self) -> Iterator[Any]:
         for _ in range(BUFFERS):

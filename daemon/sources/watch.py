@@ -175,6 +175,7 @@ class WatchSource:
             nm_per_px=micrograph.nm_per_px,
             pixel_size_from=micrograph.pixel_size_from,
             field=micrograph.field,
+            window=micrograph.window,
             name=os.fsencode(name).decode(errors="backslashreplace"),  # a name from a share may be no UTF-8
         )
 

@@ -53,6 +53,7 @@ class DetectionsMessage:
         wall: wall clock at the grab. For people; never for durations.
         age_ms: from the grab until this message was made.
         width, height: of the frame in pixels.
+        window: grey levels of the source that became black and white of 8 bits.
         nm_per_px: nanometres a pixel (x, y), or None where it is not known.
         pixel_size_from: where that comes from, in a word or two.
         state: of the frame: `live`, `partial`, `frozen`, `blank` or `unexamined`.
@@ -91,6 +92,7 @@ class DetectionsMessage:
     age_ms: float
     width: int
     height: int
+    window: tuple[float, float] = (0.0, 255.0)
     nm_per_px: tuple[float, float] | None
     pixel_size_from: str | None
     state: str
