@@ -1,8 +1,10 @@
 """Agglomerates: who touches whom, and how much of the field is covered."""
 
+import dataclasses
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from rendered import render
@@ -12,6 +14,7 @@ from nanotally.measure.agglomerates import Agglomerates, find_agglomerates
 from nanotally.measure.contour import ANGLES, Contours
 from nanotally.measure.shape import sizes_of
 from nanotally.measure.sizing import Sizing, size_particles
+from nanotally.opencv import cv2
 
 SHAPE = (300, 400)
 
@@ -113,6 +116,64 @@ def test_every_particle_in_the_field_has_a_group_and_every_group_particles(xyxy:
     assert (told.group >= 0).tolist() == inside.tolist()
     assert np.bincount(told.group[inside], minlength=0).tolist() == told.particles.tolist()
     assert 0 <= told.covered_px <= told.field_px
+
+
+def covered_by(contour: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """(h, w), pixels whose middle lies under a contour (k, 2): by the parity of the edges left of it."""
+    y, x = (np.indices(shape) + 0.5)[:, :, :, None]
+    (x1, y1), (x2, y2) = contour.T.astype(float), np.roll(contour, 1, axis=0).T.astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = x1 + (x2 - x1) * (y - y1) / (y2 - y1) <= x
+    return np.asarray(((y1 <= y) != (y2 <= y)) & left).sum(axis=2) % 2 == 1
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32 - 1))
+def test_groups_and_covered_area_are_those_of_the_pixels_under_the_contours(seed: int) -> None:
+    rng, shape = np.random.default_rng(seed), (40, 60)
+    n = rng.integers(1, 12)
+    angle = 2 * np.pi / ANGLES * np.arange(ANGLES)
+    radius = rng.uniform(0.3, 9, (n, 1)) * (1 + rng.choice([0, 0.05, 0.3]) * rng.standard_normal((n, ANGLES)))
+    middle = rng.uniform(-4, [64, 44], (n, 1, 2))
+    points = (middle + radius[:, :, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)).astype(np.float32)
+    found = Detections(np.hstack([points.min(axis=1), points.max(axis=1)]))
+    sizing = dataclasses.replace(
+        unmeasured(found), contours=Contours(points, np.ones(n, np.float32)), measured=np.ones(n, bool)
+    )
+    told = find_agglomerates(found, sizing, shape)
+
+    covers = [covered_by(contour, shape) for contour in points]
+    assert told.covered_px == np.logical_or.reduce(covers).sum()
+    near = [cv2.dilate(cover.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0 for cover in covers]
+    touch = np.array([[(one & other).any() for other in covers] for one in near]) | np.eye(n, dtype=bool)
+    along_chains = np.linalg.matrix_power(touch.astype(np.int64), int(n)) > 0
+    inside = told.group >= 0
+    together = told.group[:, None] == told.group[None]
+    assert (together == along_chains)[np.ix_(inside, inside)].all()
+
+
+@pytest.mark.parametrize(("apart", "groups"), [(2, 1), (3, 2)])
+@pytest.mark.parametrize("way", [(1, 0), (0, 1), (1, 1), (1, -1)])
+def test_two_pixels_apart_are_one_group_and_three_are_two(apart: int, groups: int, way: tuple[int, int]) -> None:
+    middles = np.array([[50.5, 50.5], [50.5, 50.5] + (apart + 1) * np.array(way)])  # each covers one pixel
+    assert len(grouped(circles(*middles, radius=0.6)).particles) == groups
+
+
+def test_the_end_of_a_line_is_not_near_the_beginning_of_the_next() -> None:
+    assert len(grouped(circles((399, 100.5), (0.5, 101.5), radius=2)).particles) == 2
+
+
+def test_a_box_as_large_as_numbers_go_covers_the_field() -> None:
+    most = np.finfo(np.float32).max
+    told = grouped(Detections(np.array([[-most, -most, most, most], [100, 100, 110, 110]], np.float32)))
+    assert told.covered_share == 1
+    assert told.particles.tolist() == [2]
+
+
+def test_a_particle_between_the_middles_of_pixels_is_a_group_of_its_own() -> None:
+    told = grouped(circles((100, 100), (150, 150), (100, 100), radius=0.4))
+    assert told.covered_px == 0
+    assert told.particles.tolist() == [1, 1, 1]
 
 
 @given(boxes, st.integers(0, 2**32 - 1))

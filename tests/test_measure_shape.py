@@ -102,10 +102,9 @@ def test_ferets_are_those_of_all_directions_and_of_all_pairs(contour: Points) ->
     found = measured(contour)
     angle = np.radians(np.arange(0, 180, 0.1))
     breadth = np.ptp(contour @ np.stack([np.cos(angle), np.sin(angle)]), axis=0)
-    # A jagged contour has several narrow ways, of which the coarse directions may miss the narrowest.
-    assert 0.999 * breadth.min() < found.feret_min[0] < 1.03 * breadth.min()
+    assert 0.998 * breadth.min() < found.feret_min[0] < (1 + 1e-5) * breadth.min()
     pairs = contour[:, None] - contour[None]
-    assert found.feret_max[0] == pytest.approx(np.hypot(pairs[..., 0], pairs[..., 1]).max(), rel=3e-3)
+    assert found.feret_max[0] == pytest.approx(np.hypot(pairs[..., 0], pairs[..., 1]).max(), rel=1e-6)
     assert found.area[0] == pytest.approx(cv2.contourArea(contour), rel=1e-3)
 
 
@@ -116,7 +115,7 @@ def test_laws_of_scale_rotation_and_translation(
     plain = measured(contour)
     other = measured((turned(contour, turn_deg) + np.float32([right, down])) * np.float32(scale))
     assert other.area[0] == pytest.approx(plain.area[0] * scale**2, rel=2e-3)
-    for name, tolerance in (("ecd", 2e-3), ("feret_max", 4e-3), ("feret_min", 0.03)):
+    for name, tolerance in (("ecd", 2e-3), ("feret_max", 2e-3), ("feret_min", 2e-3)):
         assert getattr(other, name)[0] == pytest.approx(getattr(plain, name)[0] * scale, rel=tolerance), name
 
 
@@ -125,6 +124,22 @@ def test_sizes_in_another_unit_are_sizes_of_the_contour_in_it() -> None:
     scaled, direct = measured(*contours).scaled(3.5), measured(*(3.5 * c for c in contours))
     for name in vars(direct):
         np.testing.assert_allclose(getattr(scaled, name), getattr(direct, name), rtol=1e-4, equal_nan=True)
+
+
+def test_a_contour_without_area_has_a_length_at_most() -> None:
+    along = np.linspace(-1, 1, 64)[:, None]
+    ways = np.float32([[0, 0], [30, 0], [0, 30], [18, 24]])
+    found = measured(*(np.asarray(along * way / 2, np.float32) for way in ways))
+    assert found.feret_max == pytest.approx([0, 30, 30, 30], rel=1e-6)
+    assert found.feret_min == pytest.approx(0, abs=1e-5)
+    assert found.area == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf])
+def test_a_contour_with_a_point_that_is_not_there_has_no_size(missing: float) -> None:
+    contour = rectangle(10, 10)
+    contour[5, 1] = missing
+    assert all(np.isnan(column).all() for column in vars(measured(contour)).values())
 
 
 def test_a_contour_that_is_not_there_has_no_size() -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nanotally.compiled import compiled
 from nanotally.detections import FLAG_MASKED, Detections
 from nanotally.measure.sizing import Sizing
-from nanotally.opencv import cv2
 
-REACH = np.ones((3, 3), np.uint8)
-"""What covered pixels are spread by before groups are told apart: particles at most two pixels apart are one group,
-since a narrower gap cannot be seen in a frame."""
+REACH = 3
+"""Columns and lines from one covered pixel to another, at most, in a group: particles at most two pixels apart are one
+group, since a narrower gap cannot be seen in a frame."""
 ALONE = -1
 """Group of a particle that is not counted."""
-FRACTION_BITS = 4
-"""Of OpenCV's fixed-point coordinates."""
+PLACE_BITS = 32
+"""Of a crossing: the place above them, the particle within them."""
+
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,37 +72,125 @@ def find_agglomerates(
     box = detections.xyxy
     counted = (detections.flags & FLAG_MASKED == 0) & np.isfinite(box).all(axis=1)
     rows = np.flatnonzero(counted & (box[:, :2] < [x2, y2]).all(axis=1) & (box[:, 2:] > [x1, y1]).all(axis=1))
-    ellipse = _ellipses(box[rows], sizing.contours.points.shape[1])
-    contours = np.where(sizing.measured[rows, None, None], sizing.contours.points[rows], ellipse)
-    cover = np.zeros((y2 - y1, x2 - x1), np.uint8)
-    _fill(cover, contours - np.array([x1, y1], np.float32))
-    _, label = cv2.connectedComponents(cv2.dilate(cover, REACH), connectivity=8, ltype=cv2.CV_32S)
-    middle = np.ascontiguousarray(contours.transpose(1, 0, 2)).mean(axis=0) - [x1, y1]
-    column, line = np.clip(middle, 0, [x2 - x1 - 1, y2 - y1 - 1]).astype(int).T
-    # One that hides from the raster, as narrow as a pixel, is a group of its own.
-    found = label[line, column]
-    found = np.where(found > 0, found, -1 - np.arange(len(rows)))
-    _, group[rows], particles = np.unique(found, return_inverse=True, return_counts=True)
-    return Agglomerates(group, particles, int(np.count_nonzero(cover)), cover.size)
+    contours, measured = sizing.contours.points[rows], sizing.measured[rows]
+    contours[~measured] = _ellipses(box[rows[~measured]], contours.shape[1])
+    crossings = _crossings(contours, (x1, y1, x2, y2))
+    crossings.sort()
+    first = np.arange(len(rows))
+    covered_px = _unite(crossings, x2 - x1 + REACH, first)
+    _, group[rows], particles = np.unique(first, return_inverse=True, return_counts=True)
+    return Agglomerates(group, particles, covered_px, (y2 - y1) * (x2 - x1))
 
 
 def _ellipses(xyxy: NDArray[np.float32], points: int) -> NDArray[np.float32]:
     """(n, points, 2), the ellipses that fill boxes (n, 4)."""
     angle = 2 * np.pi / points * np.arange(points)
     direction = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
-    centre, half = (xyxy[:, :2] + xyxy[:, 2:]) / 2, (xyxy[:, 2:] - xyxy[:, :2]) / 2
-    return np.asarray(centre[:, None] + direction * half[:, None], np.float32)
+    low, high = xyxy[:, :2] / 2, xyxy[:, 2:] / 2
+    return np.asarray((low + high)[:, None] + direction * (high - low)[:, None], np.float32)
 
 
-def _fill(cover: NDArray[np.uint8], contours: NDArray[np.float32]) -> None:
-    """Set the pixels of which contours (n, k, 2) cover the middle.
+@compiled
+def _crossings(contours: NDArray[np.float32], field: tuple[int, int, int, int]) -> Places:
+    """Where contours (n, k, 2) cross the lines through the middles of pixels; in order each goes in and out by turns.
 
-    OpenCV fills the pixels under the line as well; so the line is drawn half a pixel further in.
+    A crossing is the place of the first pixel whose middle is not left of it, and the particle in the lower bits.
+    Places number the pixels of the field line by line, as if each line had `REACH` more: so what is near on a line is
+    near in number, and nothing else is. What crosses beside the field is moved to its border.
     """
-    points = np.ascontiguousarray(contours.transpose(2, 1, 0))
-    ray = points - points.mean(axis=1, keepdims=True)
-    length = np.maximum(np.sqrt(np.square(ray[0]) + np.square(ray[1])), 1)
-    inset = points - ray / (2 * length) - np.float32(0.5)  # the middle of the first pixel is OpenCV's 0 0
-    fixed = np.rint(inset * np.float32(1 << FRACTION_BITS)).astype(np.int32)
-    for contour in np.ascontiguousarray(fixed.transpose(2, 1, 0)):
-        cv2.fillPoly(cover, [contour], 255, shift=FRACTION_BITS)
+    x1, y1, x2, y2 = field
+    crossings = np.empty(_count(contours, y1, y2), np.int64)
+    many = 0
+    for row in range(len(contours)):
+        x, y = np.float64(contours[row, -1, 0]), np.float64(contours[row, -1, 1])
+        line = _first(y, y1, y2)
+        for i in range(contours.shape[1]):
+            x_last, y_last, line_last = x, y, line
+            x, y = np.float64(contours[row, i, 0]), np.float64(contours[row, i, 1])
+            line = _first(y, y1, y2)
+            for crossed in range(min(line, line_last), max(line, line_last)):
+                column = _first(x + (x_last - x) / (y_last - y) * (y1 + crossed + 0.5 - y), x1, x2)
+                crossings[many] = (crossed * (x2 - x1 + REACH) + column) << PLACE_BITS | row
+                many += 1
+    return crossings
+
+
+@compiled
+def _count(contours: NDArray[np.float32], y1: int, y2: int) -> int:
+    """Number of crossings."""
+    many = 0
+    for row in range(len(contours)):
+        line = _first(contours[row, -1, 1], y1, y2)
+        for i in range(contours.shape[1]):
+            line_last, line = line, _first(contours[row, i, 1], y1, y2)
+            many += abs(line - line_last)
+    return many
+
+
+@compiled
+def _first(at: float, start: int, end: int) -> int:
+    """The first pixel between `start` and `end` whose middle is not before `at`, counted from `start`."""
+    return math.ceil(min(max(0.0, at - 0.5 - start), float(end - start)))
+
+
+@compiled
+def _unite(crossings: Places, line: int, first: Places) -> int:
+    """Number of covered pixels, from crossings in order; the first particle (n,) of each one's group is written."""
+    # Stretches: what is covered without a gap that separates, from `start` to before `end`, and a particle in each.
+    start, end, who = np.empty_like(crossings), np.empty_like(crossings), np.empty_like(crossings)
+    inside = np.zeros(len(first), np.bool_)
+    stretches = deep = covered = i = 0
+    while i < len(crossings):
+        if i + 1 < len(crossings) and crossings[i] == crossings[i + 1]:  # between two middles: nothing is covered
+            i += 2
+            continue
+        place, row = crossings[i] >> PLACE_BITS, crossings[i] & ((1 << PLACE_BITS) - 1)
+        i += 1
+        inside[row] = not inside[row]
+        if inside[row]:
+            if deep == 0 and (stretches == 0 or place - end[stretches - 1] >= REACH):
+                start[stretches], who[stretches] = place, row
+                stretches += 1
+            if deep == 0:
+                covered -= place
+            deep += 1
+            _join(first, row, who[stretches - 1])
+        else:
+            deep -= 1
+            if deep == 0:
+                covered += place
+                end[stretches - 1] = place
+    for down in range(1, REACH + 1):
+        _join_below(start[:stretches], end[:stretches], who, down * line, first)
+    for row in range(len(first)):
+        first[row] = _root(first, row)
+    return covered
+
+
+@compiled
+def _join_below(start: Places, end: Places, who: Places, shift: int, first: Places) -> None:
+    """Join the particles of stretches that come within reach of others once these are moved down by `shift` places."""
+    below = 0
+    for above in range(len(start)):
+        while below < len(start) and end[below] - 1 + REACH < start[above] + shift:
+            below += 1
+        other = below
+        while other < len(start) and start[other] - REACH < end[above] + shift:
+            _join(first, who[above], who[other])
+            other += 1
+
+
+@compiled
+def _root(first: Places, row: int) -> int:
+    while first[row] != row:
+        first[row] = first[first[row]]
+        row = first[row]
+    return row
+
+
+@compiled
+def _join(first: Places, one: int, other: int) -> None:
+    if one == other:
+        return
+    one, other = _root(first, one), _root(first, other)
+    first[max(one, other)] = min(one, other)

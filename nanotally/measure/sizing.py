@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nanotally.compiled import compiled
 from nanotally.detections import CLASSES, FLAG_BORDER, FLAG_MASKED, FLAG_SEAM, Detections
 from nanotally.measure.contour import Contours, find_contours
 from nanotally.measure.shape import Sizes, sizes_of
@@ -76,10 +77,13 @@ def _calibrated(
     return sizes_of(points * np.asarray(nm_per_px, np.float32), cube=cube).only(trusted)
 
 
+@compiled
 def _within(points: NDArray[np.float32], field: tuple[int, int, int, int]) -> NDArray[np.bool_]:
     """(n,) bool, contours (n, k, 2) that keep a pixel away from the border of the field; False for NaN."""
-    x, y = np.ascontiguousarray(points.transpose(2, 1, 0))
     x1, y1, x2, y2 = field
-    inside = [v.min(axis=0) >= low + 1 for v, low in ((x, x1), (y, y1))]
-    inside += [v.max(axis=0) <= high - 1 for v, high in ((x, x2), (y, y2))]
-    return np.asarray(np.logical_and.reduce(inside))
+    within = np.ones(len(points), np.bool_)
+    for row in range(len(points)):
+        for i in range(points.shape[1]):
+            x, y = points[row, i]
+            within[row] &= x1 + 1 <= x <= x2 - 1 and y1 + 1 <= y <= y2 - 1
+    return within
