@@ -120,6 +120,8 @@ class SeenFiles:
         try:
             with self._record.open("a") as file:
                 file.write(_lines(stamps))
+                file.flush()
+                os.fsync(file.fileno())  # what a loss of power took from the record would be read twice
         except OSError as error:
             log.warning("%s: %s; a restart will not know what was read", self._record, error.strerror)
         self._lines += len(stamps)
