@@ -21,7 +21,8 @@ from nanotally.daemon.journal.segment import read_records
 from nanotally.wire import DetectionsMessage, StatusMessage, Subscriber, decode
 
 KILLS = int(os.environ.get("NANOTALLY_KILLS", "12"))
-LONGEST_LIFE_S = 1.2
+LIFE_S = 0.8
+"""Longest time from one kill to the next, beside what a start takes on the machine at hand."""
 CONFIG = """
 [source.main]
 uri = "sim:?width=96&height=64&particles=3&fps=50"
@@ -123,10 +124,16 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def test_whoever_is_killed_when_every_committed_message_is_logged_once(site: Site) -> None:
     chance = random.Random(KILLS)
     daemon, logger = site.start_daemon(), site.start_logger()
+    site.wait_until_logged(0)
+    site.kill(daemon)
+    begun_s, last = time.monotonic(), site.logged()[-1]
+    daemon = site.start_daemon()
+    site.wait_until_logged(last + 1)
+    longest_s = time.monotonic() - begun_s + LIFE_S
     left = {"daemon": KILLS, "logger": KILLS}
     while any(left.values()):
         who = chance.choice([name for name, many in left.items() if many])
-        time.sleep(chance.uniform(0, LONGEST_LIFE_S))
+        time.sleep(chance.uniform(0, longest_s))
         left[who] -= 1
         if who == "daemon":
             site.kill(daemon)
