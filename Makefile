@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Hundreds of tests start a process: without bytecode on the disk each compiles all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python --quiet --constraint constraints.txt
 
 .PHONY: demo test lint unit unit310 soak clean
