@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from spread_work import BROKEN, DAMAGED, Unloadable, Work, process_of, without_an_engine
+from spread_work import BROKEN, DAMAGED, POISON, Unloadable, Work, process_of, without_an_engine
+from waiting import WAIT_S
 
 import nanotally.spread
 from nanotally.errors import EngineError, NanotallyError, UsageError
@@ -40,6 +44,30 @@ def test_an_engine_that_fails_is_no_fault_of_the_item(spread: Spread) -> None:
 def test_what_cannot_be_loaded_ends_all() -> None:
     with pytest.raises(EngineError, match="nothing to run it"):
         list(Pool(2).map(Unloadable(), [1, 2]))
+
+
+def test_a_worker_that_is_killed_ends_all_with_a_line(tmp_path: Path) -> None:
+    with pytest.raises(NanotallyError, match="a worker process was killed"):
+        list(Pool(2).map(Work(tmp_path / "loads"), [1, POISON, 2]))
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import os; from nanotally.spread import Pool; from spread_work import process_of\n"
+        "if __name__ == '__main__':\n"
+        "    for worker in Pool(1).map(process_of, range(1000)):\n"
+        "        print(worker, flush=True); os.kill(os.getpid(), 9)\n"
+    )
+    (tmp_path / "parent.py").write_text(program)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    said = subprocess.run(
+        [sys.executable, tmp_path / "parent.py"], env=environment, stdout=subprocess.PIPE, check=False
+    )
+    worker = Path("/proc", said.stdout.decode().split()[0])
+    deadline = time.monotonic() + WAIT_S
+    while worker.exists() and ") Z " not in (worker / "stat").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_failure_is_named_once() -> None:

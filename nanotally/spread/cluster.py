@@ -17,7 +17,7 @@ from distributed.comm.addressing import get_address_host_port
 from distributed.comm.core import CommClosedError
 
 from nanotally.errors import NanotallyError
-from nanotally.spread.work import Failure, Job, do
+from nanotally.spread.work import AHEAD, Failure, Job, do
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -31,8 +31,6 @@ ANY_PORT = "127.0.0.1:0"
 RESTART_S = 600.0
 """So long a killed worker of our own has to be there again. After Dask's own 15 s a busy machine has none left."""
 CONNECT_S = 20.0
-AHEAD = 4
-"""Items a thread of the cluster that are on their way at a time: enough that no worker waits for the next."""
 LOOK_S = 5.0
 """Between two looks at who is there."""
 ALONE_S = 60.0

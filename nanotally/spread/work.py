@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from multiprocessing import get_context
+from functools import lru_cache
+from multiprocessing import get_context, parent_process
 from typing import Any, Protocol, TypeVar
 
 from nanotally import __version__
@@ -17,6 +21,8 @@ from nanotally.opencv import cv2
 
 A = TypeVar("A")
 B = TypeVar("B")
+AHEAD = 4
+"""Items a worker that are on their way at a time: enough that none waits for the next."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,21 @@ class Pool:
 
     def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B | Failure]:
         """See `Spread`."""
-        with get_context("spawn").Pool(self.workers, _start_worker) as pool:
-            yield from pool.imap(partial(do, Job.of(work)), items)
+        job, under_way = Job.of(work), deque[Future[Any]]()
+        pool = ProcessPoolExecutor(self.workers, get_context("spawn"), _start_worker)
+        try:
+            for item in items:
+                under_way.append(pool.submit(do, job, item))
+                if len(under_way) >= AHEAD * self.workers:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        except BrokenProcessPool as error:
+            raise NanotallyError(
+                "a worker process was killed, perhaps for want of memory; do it again with fewer workers"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True)
@@ -132,3 +151,12 @@ def _loaded(job: Job) -> Callable[[Any], Any]:
 
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
