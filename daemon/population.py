@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from nanotally.daemon.tracking import Tracker
 from nanotally.detections import Detections
 from nanotally.frame import Frame
-from nanotally.measure.measurement import Measurement, quantity_of
+from nanotally.measure.measurement import Measurement
+from nanotally.measure.quantities import quantity_of
 from nanotally.measure.statistics import size_distribution
 from nanotally.wire import Statistics
 

@@ -14,7 +14,7 @@ from nanotally.detections import FLAG_BORDER, FLAG_MASKED, Detections
 from nanotally.errors import UsageError
 from nanotally.labels import CocoWriter, LabelledImage
 from nanotally.labels.imagej import rois_of, write_rois
-from nanotally.results.result import SIZES, rounded
+from nanotally.measure.quantities import SIZES, rounded
 from nanotally.wire import DetectionsMessage
 
 Frames = Iterable[DetectionsMessage]

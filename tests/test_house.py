@@ -139,7 +139,13 @@ def test_the_running_daemon_holds_no_training_library() -> None:
 
 
 def test_a_running_subscriber_holds_no_image_library() -> None:
-    assert loaded_by("nanotally.wire").isdisjoint({"cv2", "openvino", "av", "tifffile", "torch", "typer"})
+    assert loaded_by("nanotally.wire").isdisjoint({"cv2", "openvino", "av", "tifffile", "torch", "typer", "numba"})
+
+
+@pytest.mark.parametrize("module", ["nanotally.overlay.server", "nanotally.log.tables"])
+def test_who_only_reads_what_was_found_waits_for_no_compiler(module: str) -> None:
+    """Nor may the overlay's unit write memory that it executes."""
+    assert loaded_by(module).isdisjoint({"numba", "llvmlite", "openvino", "torch"})
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.log.schema import OF_PARTICLE
-from nanotally.measure.measurement import quantity_of
+from nanotally.measure.quantities import quantity_of
 from nanotally.measure.statistics import size_distribution
 from nanotally.wire import UNCONFIRMED, DetectionsMessage
 

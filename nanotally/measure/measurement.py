@@ -12,14 +12,8 @@ from nanotally.detections import CLASSES, Detections
 from nanotally.measure.agglomerates import find_agglomerates
 from nanotally.measure.density import Examined, density_per_um2
 from nanotally.measure.focus import sharpness
+from nanotally.measure.quantities import CUBE
 from nanotally.measure.sizing import size_particles
-
-CUBE = "cube"
-
-
-def quantity_of(class_name: str) -> str:
-    """What the size of a particle of this class is: `edge` of a cube, `ecd` of anything else."""
-    return "edge" if class_name == CUBE else "ecd"
 
 
 @dataclass(frozen=True, eq=False)

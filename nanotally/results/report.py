@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 import numpy as np
 
 from nanotally.draw import class_colour
-from nanotally.measure.measurement import quantity_of
+from nanotally.measure.quantities import quantity_of
 from nanotally.measure.statistics import SizeDistribution
 from nanotally.opencv import cv2
 from nanotally.results.histogram import NAMES, histogram

@@ -8,15 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nanotally.detect import Found
 from nanotally.detections import FLAG_BORDER
 from nanotally.measure.measurement import Measurement
+from nanotally.measure.quantities import SIZES, rounded
 from nanotally.micrograph import Micrograph
 
-SIZES = ("area_{}2", "ecd_{}", "feret_max_{}", "feret_min_{}", "edge_{}")
-"""Columns of sizes, without their unit."""
 COLUMNS = (
     "image", "particle", "class", "score", "x1_px", "y1_px", "x2_px", "y2_px", "at_border", "agglomerate",
     *(size.format("nm") for size in SIZES), *(size.format("px") for size in SIZES), "orientation_deg",
@@ -116,10 +113,3 @@ def facts(result: Result, classes: Sequence[str]) -> dict[str, Any]:
         **{name: None if (v := getattr(result.measured, name)) is None else rounded(v) for name in FIGURES},
         "particles": list(particles(result, classes)),
     }
-
-
-def rounded(value: float) -> float | int | None:
-    """Five digits; None for nan, which JSON does not know."""
-    if isinstance(value, int):
-        return value
-    return None if np.isnan(value) else float(f"{value:.5g}")

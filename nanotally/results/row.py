@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nanotally.bundle import sha256
+from nanotally.measure.quantities import rounded
 from nanotally.results.inputs import Input
 from nanotally.results.look import Look
-from nanotally.results.result import FIGURES, Result, Run, rounded, rows
+from nanotally.results.result import FIGURES, Result, Run, rows
 from nanotally.results.tables import particles_schema
 from nanotally.spread import Failure
 

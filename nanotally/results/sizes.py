@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nanotally.measure.measurement import quantity_of
+from nanotally.measure.quantities import quantity_of
 from nanotally.measure.statistics import SizeDistribution, size_distribution
 from nanotally.results.result import Result
 

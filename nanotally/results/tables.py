@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nanotally.labels.imagej import roi_name
-from nanotally.results.result import COLUMNS, Result, Run, rounded, rows
+from nanotally.measure.quantities import rounded
+from nanotally.results.result import COLUMNS, Result, Run, rows
 
 GROUP_ROWS = 10_000
 """Of a Parquet file that are in memory at a time."""
