@@ -12,6 +12,7 @@ import pytest
 from roifile import ROI_TYPE, roiread
 
 from nanotally.bundle import sha256
+from nanotally.cli import detect as verb
 from nanotally.cli import main
 from nanotally.detections import CLASSES
 from nanotally.errors import MicrographError
@@ -33,6 +34,10 @@ def micrographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = nanotally("generate", "--out", folder, "--count", "2", "--size", "640x480", "--seed", "4", "--mode", "paper")
     assert done.returncode == 0, done.stderr
     return folder / "images"
+
+
+def test_help_names_every_format() -> None:
+    assert tuple(FORMATS) == verb.FORMATS
 
 
 def test_all_formats_hold_the_same_particles(micrographs: Path, tmp_path: Path) -> None:

@@ -148,6 +148,18 @@ def test_who_only_reads_what_was_found_waits_for_no_compiler(module: str) -> Non
     assert loaded_by(module).isdisjoint({"numba", "llvmlite", "openvino", "torch"})
 
 
+def test_a_verb_loads_its_own_program_only() -> None:
+    program = (
+        "import sys; from nanotally.cli import main; sys.argv[1:] = ['log', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: print('loaded', *{name.split('.')[0] for name in sys.modules})"
+    )
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    loaded = set(child.stdout.splitlines()[-1].split())
+    assert "loaded" in loaded
+    assert loaded.isdisjoint({"numba", "llvmlite", "openvino", "torch", "cv2"})
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_program_folder_is_linked_into_the_package(program: str) -> None:
     link = ROOT / "nanotally" / program

@@ -24,7 +24,6 @@ from nanotally.cli import app
 from nanotally.detections import CLASSES
 from nanotally.errors import NanotallyError
 from nanotally.measure.matching import match
-from nanotally.opencv import cv2
 from nanotally.wire import DetectionsMessage, FrameMessage, StatusMessage, Subscriber
 
 if TYPE_CHECKING:
@@ -166,6 +165,7 @@ def _follow(
 
 def _draw(frame: FrameMessage, told: DetectionsMessage, picture: Path) -> None:
     from nanotally.draw import overlay
+    from nanotally.opencv import cv2
 
     image = np.asarray(cv2.imdecode(np.frombuffer(frame.image, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
     nm_per_px = told.nm_per_px[0] if told.nm_per_px else None

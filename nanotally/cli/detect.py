@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nanotally.bundle import Bundle, load_bundle
 from nanotally.cli import app
 from nanotally.cli.options import Dask
-from nanotally.cli.progress import progress
-from nanotally.detect import Detector, DetectSettings, load_engine
-from nanotally.detect.portable import Portable
-from nanotally.errors import MicrographError, NanotallyError, UsageError
-from nanotally.results import (
-    FILE_AN_IMAGE,
-    FORMATS,
-    Input,
-    Output,
-    Run,
-    check_formats,
-    check_stems,
-    find_inputs,
-)
-from nanotally.results.look import Look
-from nanotally.results.parts import PARTS, Parts, check_parts
-from nanotally.results.row import Tabulate
-from nanotally.spread import Failure, Spread, spread_over
+from nanotally.errors import MicrographError, NanotallyError
+
+FORMATS = ("csv", "parquet", "json", "html", "imagej", "coco", "voc", "yolo")
 
 
 @app.command()
@@ -59,15 +41,24 @@ def detect(
     dask: Dask = None,
 ) -> None:
     """Find particles in image files. A file that cannot be read is named, the rest is done, and the exit code is 1."""
+    from nanotally.bundle import load_bundle
+    from nanotally.cli.detecting import formats_of, told, write_files, write_parts
+    from nanotally.detect import Detector, DetectSettings, load_engine
+    from nanotally.detect.portable import Portable
+    from nanotally.results import FILE_AN_IMAGE, Output, Run, check_stems, find_inputs
+    from nanotally.results.look import Look
+    from nanotally.results.parts import PARTS, Parts
+    from nanotally.spread import spread_over
+
     started = datetime.now(timezone.utc)
-    formats = _formats(to, out, overlay=overlay)
+    formats = formats_of(to, out, overlay=overlay)
     inputs = find_inputs(images, besides=Path(out.removeprefix("file://")))
     if FILE_AN_IMAGE.intersection(formats):
         check_stems(inputs)
     bundle = load_bundle(model)
     detector = Detector(bundle, load_engine(engine, bundle), DetectSettings(score=score, scale=scale))
     run = Run(
-        images=len(inputs), classes=bundle.manifest.classes, model=_told(bundle), engine=detector.engine.description,
+        images=len(inputs), classes=bundle.manifest.classes, model=told(bundle), engine=detector.engine.description,
         thresholds={name: round(least, 6) for name, least in detector.thresholds.items()},
         settings=asdict(detector.settings), nm_per_px=nm_per_px, command=["nanotally", *sys.argv[1:]],
         folder=Path.cwd(), started=started,
@@ -77,9 +68,9 @@ def detect(
         with spread_over(dask) as spread:
             if formats == [PARTS]:
                 parts = Parts(out, run, inputs, images_a_part=images_a_part)
-                done: Parts | Output = _write_parts(parts, spread, look)
+                done: Parts | Output = write_parts(parts, spread, look)
             else:
-                done = _write_files(Output(Path(out), run, formats), spread, look, inputs)
+                done = write_files(Output(Path(out), run, formats), spread, look, inputs)
     except OSError as error:
         raise NanotallyError(f"{error.filename or out}: cannot be written ({error.strerror or error})") from error
     print(f"{out}: {done.images} images, {done.particles} particles")
@@ -90,47 +81,3 @@ def detect(
         )
     if done.faults:
         raise MicrographError("; ".join(done.faults))
-
-
-def _formats(to: str, out: str, *, overlay: bool) -> list[str]:
-    """What is to be written, if it can be written there."""
-    formats = to.split(",")
-    if PARTS in formats:
-        if overlay or len(formats) > 1:
-            raise UsageError("--to parts: nothing else can be written beside parts")
-        check_parts()
-        return formats
-    check_formats(formats)
-    if "://" in out:
-        raise UsageError(f"--out {out}: only --to parts can be written to a URL")
-    return formats + (["overlay"] if overlay else [])
-
-
-def _told(bundle: Bundle) -> dict[str, str]:
-    manifest = bundle.manifest
-    return {
-        "name": manifest.name, "sha256": manifest.sha256, "precision": manifest.precision, "path": str(bundle.path),
-    }  # fmt: skip
-
-
-def _write_files(output: Output, spread: Spread, look: Look, inputs: Sequence[Input]) -> Output:
-    """Look at one image after the other. What cannot be read goes to the faults of `output`."""
-    with output:
-        for result in progress(spread.map(look, inputs), "detecting", len(inputs)):
-            if isinstance(result, Failure):
-                output.faults.append(result.of(look.folder / result.item.path))
-                continue
-            for warning in result.micrograph.warnings:
-                print(f"nanotally: {result.name}: {warning}", file=sys.stderr)
-            output.add(result)
-    return output
-
-
-def _write_parts(parts: Parts, spread: Spread, look: Look) -> Parts:
-    """Look at the images of all parts that are not there yet."""
-    inputs = [each for number in parts.left() for each in parts.inputs_of(number)]
-    answers = iter(progress(spread.map(Tabulate(look), inputs), "detecting", len(inputs)))
-    for number in parts.left():
-        parts.write(number, list(islice(answers, len(parts.inputs_of(number)))))
-    parts.close()
-    return parts

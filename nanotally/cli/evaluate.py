@@ -12,10 +12,10 @@ from nanotally.cli import app
 from nanotally.cli.options import Dask
 from nanotally.cli.progress import progress
 from nanotally.errors import MicrographError
-from nanotally.labels import Dataset, examine_dataset
 from nanotally.spread import Failure, spread_over
 
 if TYPE_CHECKING:
+    from nanotally.labels import Dataset
     from nanotally.trainer.evaluate import Trial
 
 
@@ -87,6 +87,8 @@ def _readable(dataset: Path) -> tuple[Dataset, list[str]]:
     Raises:
         NanotallyError: if anything else is wrong, or no picture is left.
     """
+    from nanotally.labels import examine_dataset
+
     whole = examine_dataset(dataset)
     for fault in whole.faults:
         if not whole.samples or not isinstance(fault.error, MicrographError):

@@ -17,7 +17,6 @@ from typing import Any, Protocol, TypeVar
 
 from nanotally import __version__
 from nanotally.errors import EngineError, NanotallyError
-from nanotally.opencv import cv2
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -144,6 +143,8 @@ _AT_WORK = threading.Lock()
 
 @lru_cache(maxsize=1)
 def _loaded(job: Job) -> Callable[[Any], Any]:
+    from nanotally.opencv import cv2  # a verb that spreads nothing need not load it
+
     cv2.setNumThreads(1)  # there is a worker a core already
     work: Callable[[Any], Any] = pickle.loads(job.pickled)
     return work
