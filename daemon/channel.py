@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nanotally.daemon.calibration import Calibration
+from nanotally.daemon.closeness import Closeness
 from nanotally.daemon.config import SourceConfig
 from nanotally.daemon.feed import Feed
 from nanotally.daemon.population import Population
@@ -33,6 +34,7 @@ class Channel:
         setup: how it is looked at.
         region: in which particles are counted.
         calibration: whether the pixel size given still holds.
+        closeness: how closely it is looked at.
         session: that goes on, or None.
         population: the particles of the present group, each once.
         size_px: width and height of the last frame; None before the first.
@@ -48,6 +50,7 @@ class Channel:
         self.setup = setup.of_source(settings)
         self.region = Region(settings.roi, settings.masks)
         self.calibration = Calibration()
+        self.closeness = Closeness(stills=feed.stills)
         self.session: Session | None = None
         self.population = Population(1, setup.classes, stills=feed.stills)
         self.size_px: tuple[int, int] | None = None
@@ -113,6 +116,7 @@ class Channel:
     def look_with(self, setup: Setup) -> None:
         """The detector looks at the frames to come in another way."""
         before, self._detector_setup = self._detector_setup, setup
+        self.closeness = Closeness(stills=self.feed.stills)
         self.setup = setup.of_source(self.settings)
         if replace(setup.model, engine=before.model.engine) != before.model:  # another engine finds the same particles
             self.begin_group()
@@ -140,6 +144,8 @@ class Channel:
         self.frame_state, self.size_px = told.state, (told.width, told.height)
         self._in_field = None if told.counts is None else sum(told.counts.values())
         self.processed += 1
+        if told.state == "live":
+            self.closeness.remember(told.scale)
 
     def take_stock(self) -> None:
         """Find out how many frames a second were told of since the last time."""

@@ -68,9 +68,11 @@ class Looking:
 
     def begin(self, detector: Detector, frames: Sequence[tuple[Channel, Frame]]) -> None:
         """Begin to look at frames, all live ones in one batch, after what was begun before has ended."""
-        live = [(frame.image, frame.field) for _, frame in frames if frame.state == "live"]
-        look_at = detector.look_at if live else lambda _: []
-        self._look = Look(detector, frames, time.monotonic_ns(), self._thread.submit(look_at, live))
+        live = [(channel, frame) for channel, frame in frames if frame.state == "live"]
+        images = [(frame.image, frame.field) for _, frame in live]
+        scales = [channel.closeness.scale_of(frame) for channel, frame in live]
+        look_at = detector.look_at if live else lambda *_: []
+        self._look = Look(detector, frames, time.monotonic_ns(), self._thread.submit(look_at, images, scales))
 
     def end(self, outage: Outage) -> Look | None:
         """The look that was begun, once the engine has seen all; None: none was.

@@ -46,7 +46,6 @@ class Setup:
     model: Model
     classes: tuple[str, ...]
     thresholds: Mapping[str, float]
-    scale: float
     tile: int
     overlap: int
     settings_sha256: str
@@ -67,7 +66,6 @@ class Setup:
             model=Model(manifest.name, manifest.sha256, engine.name, engine.precision),
             classes=manifest.classes,
             thresholds=detector.thresholds,
-            scale=settings.scale,
             tile=detector.tile_px,
             overlap=detector.overlap_px,
             settings_sha256=_sha256_of(decisive),
@@ -121,7 +119,7 @@ def detections_message(
         truncated=found.truncated,
         model=setup.model,
         thresholds=setup.thresholds,
-        scale=setup.scale,
+        scale=found.scale,
         tile=setup.tile,
         overlap=setup.overlap,
         roi=frame.field,

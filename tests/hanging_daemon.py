@@ -65,9 +65,9 @@ class Engine(StandIn):
         hang("load")
         super().__init__(config)
 
-    def look_at(self, images: Sequence[tuple[np.ndarray, object]]) -> list[np.ndarray]:  # type: ignore[override]
+    def look_at(self, images: Sequence[tuple[np.ndarray, object]], scales: object = ()) -> list[np.ndarray]:  # type: ignore[override]
         hang("engine")
-        return super().look_at(images)
+        return super().look_at(images, scales)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class StandIn(Detector):
         super().__init__(Bundle(Path(), MANIFEST), StandInEngine(), config.detect)
         self.threads: set[int] = set()
 
-    def look_at(self, images: Sequence[tuple[np.ndarray, object]]) -> list[np.ndarray]:  # type: ignore[override]
+    def look_at(self, images: Sequence[tuple[np.ndarray, object]], scales: object = ()) -> list[np.ndarray]:  # type: ignore[override]
         self.threads.add(threading.get_ident())
         return [image for image, _ in images]
 

@@ -20,7 +20,7 @@ from nanotally.frame import Frame
 from nanotally.measure.measurement import Measurement
 from nanotally.wire import Model, Origin
 
-SETUP = Setup(Model("tiny", "ab" * 32, "e", "fp32"), ("cube", "quasi_sphere"), {}, 1.0, 416, 96, "")
+SETUP = Setup(Model("tiny", "ab" * 32, "e", "fp32"), ("cube", "quasi_sphere"), {}, 416, 96, "")
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_setup_is_that_of_the_detector() -> None:
     told = setup(overlap_px=64, scale=2.0)
     assert (told.model.name, told.model.engine, told.model.precision) == ("tiny", "stand-in", "fp32")
     assert told.thresholds == {"cube": 0.5, "quasi_sphere": 0.25}
-    assert (told.tile, told.overlap, told.scale) == (416, 64, 2.0)
+    assert (told.tile, told.overlap) == (416, 64)
 
 
 def test_score_stands_instead_of_the_thresholds() -> None:

@@ -340,6 +340,27 @@ def test_a_frozen_picture_is_told_but_not_counted(script: Script, monkeypatch: p
     assert len(looked_at) == 1
 
 
+def test_how_closely_a_feed_is_looked_at_is_found_out_once_and_told(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float | None] = []
+
+    def look_at(self: object, images: list[tuple[np.ndarray, object]], scales: list[float | None]) -> list[np.ndarray]:
+        asked.extend(scales)
+        return [image for image, _ in images]
+
+    monkeypatch.setattr(StandIn, "look_at", look_at)
+    monkeypatch.setattr(StandIn, "find", lambda self, image: Found(Detections.empty(), False, 1, {}, scale=2.0))
+    service = Service(config_of("script:"), StandIn)
+    with running(service, ("detections",)) as subscriber:
+        told = []
+        for count in range(3):
+            script.items.append(count)
+            told += of_kind(until(subscriber, lambda item: isinstance(item, DetectionsMessage)), DetectionsMessage)
+    assert asked == [None, 2.0, 2.0]
+    assert [m.scale for m in told] == [2.0, 2.0, 2.0]
+
+
 def test_particles_of_a_feed_are_counted_once(script: Script) -> None:
     """Twelve particles that stand still are twelve however many frames show them."""
     places = np.random.default_rng(3).permutation(48)[:12]

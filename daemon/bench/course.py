@@ -37,7 +37,7 @@ from nanotally.daemon.config import (
 from nanotally.daemon.loading import load_detector
 from nanotally.daemon.looking import Looking
 from nanotally.daemon.service import Service
-from nanotally.detect import Detector, Engine
+from nanotally.detect import Detector, DetectSettings, Engine
 from nanotally.detect.batches import Look
 from nanotally.detect.pipeline import Pipeline, Sight
 from nanotally.errors import NanotallyError
@@ -183,6 +183,7 @@ def _config(folder: Path, model: ModelConfig) -> Config:
         instance="bench",
         source={"main": SourceConfig(uri=f"zmq:ipc://{folder}/frames")},
         model=model,
+        detect=DetectSettings(scale=1.0),  # else frames may differ in what they ask of the engine
         publish=PublishConfig(endpoint=f"ipc://{folder}/publish"),
         control=ControlConfig(endpoint=f"ipc://{folder}/control"),
         replay=ReplayConfig(endpoint=f"ipc://{folder}/replay"),

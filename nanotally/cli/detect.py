@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from nanotally.cli import app
-from nanotally.cli.options import Dask
+from nanotally.cli.options import Dask, Scale
 from nanotally.errors import MicrographError, NanotallyError
 
 FORMATS = ("csv", "parquet", "json", "html", "imagej", "coco", "voc", "yolo")
@@ -33,7 +33,7 @@ def detect(
     overlay: Annotated[bool, typer.Option("--overlay", help="Also draw the boxes into pictures.")] = False,
     engine: Annotated[str, typer.Option(help="auto, openvino or tensorrt.")] = "auto",
     score: Annotated[float | None, typer.Option(help="Lowest score to keep; left out: the model's own.")] = None,
-    scale: Annotated[float, typer.Option(help="Network pixels per image pixel at the finest level.")] = 1.0,
+    scale: Scale = None,
     nm_per_px: Annotated[
         float | None, typer.Option(help="Nanometres a pixel of images that do not tell it themselves.", min=1e-6)
     ] = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nanotally.cli import app
-from nanotally.cli.options import Dask
+from nanotally.cli.options import Dask, Scale
 from nanotally.cli.progress import progress
 from nanotally.errors import MicrographError
 from nanotally.spread import Failure, spread_over
@@ -27,7 +27,7 @@ def evaluate(
     dataset: Annotated[Path, typer.Argument(help="Folder with images/, labels/ (YOLO) and classes.txt.")],
     *,
     engine: Annotated[str, typer.Option(help="auto, openvino or tensorrt.")] = "auto",
-    scale: Annotated[float, typer.Option(help="Network pixels per image pixel at the finest level.")] = 1.0,
+    scale: Scale = None,
     border_difficult: Annotated[
         bool, typer.Option("--border-difficult", help="Neither ask for particles that the border cuts, nor mind them.")
     ] = False,

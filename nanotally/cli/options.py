@@ -13,3 +13,10 @@ Dask = Annotated[
         "Never changes a result."
     ),
 ]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        help="Network pixels per image pixel at the finest level; left out: 1, and 2 or 4 where most particles are "
+        "small."
+    ),
+]

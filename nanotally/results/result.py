@@ -108,6 +108,7 @@ def facts(result: Result, classes: Sequence[str]) -> dict[str, Any]:
         "nm_per_px": micrograph.nm_per_px,
         "pixel_size_from": micrograph.pixel_size_from,
         "warnings": list(micrograph.warnings),
+        "scale": result.found.scale,
         "counts": result.found.detections.counts(classes),
         "truncated": result.found.truncated,
         **{name: None if (v := getattr(result.measured, name)) is None else rounded(v) for name in FIGURES},

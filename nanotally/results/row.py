@@ -64,7 +64,7 @@ def _image(result: Result, classes: Sequence[str]) -> dict[str, Any]:
         "width": micrograph.image.shape[1], "height": micrograph.image.shape[0], "field": list(micrograph.field),
         "nm_per_px_x": nm_per_px[0], "nm_per_px_y": nm_per_px[1], "pixel_size_from": micrograph.pixel_size_from,
         **{COUNT + name: n for name, n in result.found.detections.counts(classes).items()},
-        "truncated": result.found.truncated,
+        "truncated": result.found.truncated, "scale": result.found.scale,
         **{name: None if (v := getattr(result.measured, name)) is None else rounded(v) for name in FIGURES},
         "warnings": list(micrograph.warnings),
     }  # fmt: skip
@@ -77,7 +77,7 @@ def images_table(answers: Sequence[Row | Failure], run: Run) -> Any:
     whole, real, text = pa.int64(), pa.float64(), pa.string()
     kinds = {"image": text, "path": text, "sha256": text, "width": whole, "height": whole,
              "field": pa.list_(whole), "nm_per_px_x": real, "nm_per_px_y": real, "pixel_size_from": text,
-             **{COUNT + name: whole for name in run.classes}, "truncated": pa.bool_(),
+             **{COUNT + name: whole for name in run.classes}, "truncated": pa.bool_(), "scale": real,
              **dict.fromkeys(FIGURES, real), "warnings": pa.list_(text), "fault": text}  # fmt: skip
     listed = [_failed(answer, run) if isinstance(answer, Failure) else answer.image for answer in answers]
     return pa.Table.from_pylist(listed, schema=pa.schema(list(kinds.items())))

@@ -152,7 +152,9 @@ def _contact(truth: Detections, mask: Path, shape: tuple[int, ...]) -> float:
     return float(touching_in_mask(instances, len(boxes)).mean()) if len(boxes) else float("nan")
 
 
-def judge(bundle: Bundle, questions: Iterable[Question], *, engine: str = "auto", scale: float = 1.0) -> list[Judged]:
+def judge(
+    bundle: Bundle, questions: Iterable[Question], *, engine: str = "auto", scale: float | None = None
+) -> list[Judged]:
     """Run `bundle` over questions as `pictures_of` gives them.
 
     The class ids of the answers are those of the labels, and count on where the bundle has classes that no label has:
@@ -172,7 +174,7 @@ def judge_with(
     *,
     border_difficult: bool = False,
     engine: str = "auto",
-    scale: float = 1.0,
+    scale: float | None = None,
 ) -> Iterator[Judged | Failure]:
     """The same as `judge` of `pictures_of`, but read and run where `spread` does its work.
 
@@ -186,7 +188,7 @@ def judge_with(
     return spread.map(judge.of_posed, _posed(labelled, border_difficult=border_difficult))
 
 
-def _portable(bundle: Bundle, engine: str, scale: float) -> Portable:
+def _portable(bundle: Bundle, engine: str, scale: float | None) -> Portable:
     settings = DetectSettings(score=LOWEST_SCORE, scale=scale)
     return Portable(Detector(bundle, load_engine(engine, bundle), settings), engine)
 
