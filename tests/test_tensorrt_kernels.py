@@ -95,12 +95,16 @@ def test_candidates_are_those_of_the_host(device, tiles: int, classes: int, anch
     np.testing.assert_array_equal(found["place"] // anchors, wanted.tile)
     for field in ("xyxy", "score", "class_id"):
         np.testing.assert_array_equal(found[field], getattr(wanted, field))
+    np.testing.assert_array_equal(found["rival"], wanted.rivals.class_id)
+    np.testing.assert_array_equal(found["rival_score"], wanted.rivals.score)
 
 
 def test_structs_are_as_the_source_has_them(device, tmp_path: Path) -> None:
     program = tmp_path / "sizes.cpp"
     fields = "".join(f"offsetof(Tile, {name}), " for name in TILE.names)
-    kept = ", ".join(f"offsetof(Candidate, {name})" for name in ("place", "class_id", "score", "x1"))
+    kept = ", ".join(
+        f"offsetof(Candidate, {name})" for name in ("place", "class_id", "rival", "score", "rival_score", "x1")
+    )
     structs = SOURCE.read_text().partition("#define PAD")[0]
     program.write_text(
         f"#include <cstddef>\n{structs}\nextern \"C\" const int sizes[] = "

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nanotally.detect.kinds import Rivals
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -17,12 +19,14 @@ class Candidates:
         xyxy: (n, 4) float32, x1 y1 x2 y2 in pixels of the tile.
         score: (n,) float32.
         class_id: (n,) uint16, the best class: a particle is a cube or a quasi-sphere, never both.
+        rivals: what else it may be.
     """
 
     tile: NDArray[np.int64]
     xyxy: NDArray[np.float32]
     score: NDArray[np.float32]
     class_id: NDArray[np.uint16]
+    rivals: Rivals
 
 
 def decode_ultralytics(raw: NDArray[np.float32], thresholds: NDArray[np.float32]) -> Candidates:
@@ -37,9 +41,10 @@ def decode_ultralytics(raw: NDArray[np.float32], thresholds: NDArray[np.float32]
     hits = scores[tile, :, anchor]
     kept = np.where(hits >= thresholds, hits, -1)
     class_id = kept.argmax(axis=1)
+    others = np.where(hits >= 0, hits, 0)
+    others[np.arange(len(hits)), class_id] = -1
+    rivals = Rivals(others.argmax(axis=1).astype(np.uint16), np.maximum(others.max(axis=1, initial=-1), 0))
     centre_size = raw[tile, :4, anchor]
     half = centre_size[:, 2:] / 2
     xyxy = np.concatenate([centre_size[:, :2] - half, centre_size[:, :2] + half], axis=1)
-    return Candidates(
-        tile, xyxy, kept.max(axis=1) if len(kept) else np.zeros(0, np.float32), class_id.astype(np.uint16)
-    )
+    return Candidates(tile, xyxy, kept.max(axis=1, initial=-1), class_id.astype(np.uint16), rivals)

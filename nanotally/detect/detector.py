@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nanotally.bundle import Bundle
 from nanotally.detect.engine import Engine
 from nanotally.detect.field import TOUCH_PX, Seen, in_field
+from nanotally.detect.kinds import by_company
 from nanotally.detect.merge import suppress
 from nanotally.detect.pipeline import pipeline_of
 from nanotally.detect.tiles import Level, largest_tile, plan_levels
@@ -127,6 +128,7 @@ class Detector:
         self.overlap_px = manifest.input_size_px // 4 if settings.overlap_px is None else settings.overlap_px
         own = manifest.thresholds if settings.score is None else dict.fromkeys(manifest.classes, settings.score)
         self._thresholds = _by_class(manifest.classes, {**own, **settings.thresholds})
+        self._lowest = np.full_like(self._thresholds, self._thresholds.min())  # company may change a class
         self._sure = _by_class(manifest.classes, manifest.thresholds)
         self._most = settings.max_detections or manifest.max_detections
         self._plans: dict[tuple[int, int, float], list[Level]] = {}
@@ -175,7 +177,7 @@ class Detector:
     def _look(self, plans: list[list[Level]], parts: list[NDArray[np.uint8]], fields: list[Box]) -> list[View]:
         """The candidates in fields, those parts of images; all tiles of all `plans` in one batch."""
         looks = [(part, level) for part, plan in zip(parts, plans, strict=True) for level in plan]
-        sight = self._pipeline.look(looks, self._thresholds)
+        sight = self._pipeline.look(looks, self._lowest)
         views, first = [], 0
         for plan, own in zip(plans, fields, strict=True):
             seen = list(zip(plan, sight.candidates[first : first + len(plan)], strict=True))
@@ -202,7 +204,7 @@ class Detector:
     def _sure_of(self, view: View) -> Detections:
         """The particles of a field that reach the bundle's own thresholds."""
         x1, y1, x2, y2 = view.field
-        found = in_field(view.seen, (y2 - y1, x2 - x1), overlap_px=self.overlap_px)
+        found, _ = in_field(view.seen, (y2 - y1, x2 - x1), overlap_px=self.overlap_px)
         found = found[found.score >= self._sure[found.class_id]]
         return found[suppress(found.xyxy, found.score, self.bundle.manifest.nms_iou)]
 
@@ -214,15 +216,17 @@ class Detector:
         """The particles of one field, from the candidates of all its levels."""
         started = time.monotonic_ns()
         x1, y1, x2, y2 = view.field
-        all_ = in_field(view.seen, (y2 - y1, x2 - x1), overlap_px=self.overlap_px)
+        all_, rivals = in_field(view.seen, (y2 - y1, x2 - x1), overlap_px=self.overlap_px)
         kept = suppress(all_.xyxy, all_.score, self.bundle.manifest.nms_iou)
-        found = all_[kept[: self._most]]
+        found = by_company(all_[kept], rivals[kept], self._sure)
+        found = found[found.score >= self._thresholds[found.class_id]]
+        truncated, found = len(found) > self._most, found[: self._most]
         corner = np.array([x1, y1, x1, y1], np.float32)
         shifted = Detections(found.xyxy + corner, found.score, found.class_id, found.flags)
         merge_ms = (time.monotonic_ns() - started) / 1e6
         tiles = sum(len(level.corners) for level, _ in view.seen)
         latency_ms = {**view.latency_ms, "decode": view.latency_ms["decode"] + merge_ms}
-        return Found(shifted, len(kept) > self._most, tiles, latency_ms, round(view.finest.scale_x, 3))
+        return Found(shifted, truncated, tiles, latency_ms, round(view.finest.scale_x, 3))
 
     def _plan(self, shape: tuple[int, ...], scale: float) -> list[Level]:
         height, width = shape

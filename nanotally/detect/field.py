@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nanotally.compiled import compiled
 from nanotally.detect.decode import Candidates
+from nanotally.detect.kinds import Rivals
 from nanotally.detect.tiles import Level
 from nanotally.detections import FLAG_BORDER, FLAG_SEAM, Detections
 
@@ -27,15 +28,15 @@ Seen = tuple[Level, Candidates]
 Table = NDArray[np.float32]
 
 
-def in_field(seen: list[Seen], shape: tuple[int, int], *, overlap_px: int) -> Detections:
-    """Candidates of all levels in field pixels, without those that another tile or level sees better.
+def in_field(seen: list[Seen], shape: tuple[int, int], *, overlap_px: int) -> tuple[Detections, Rivals]:
+    """Candidates of all levels in field pixels, with what else they may be; only those that nothing sees better.
 
     Args:
         seen: by level, finest first.
         shape: (h, w) of the field, pixels.
         overlap_px: size in network pixels up to which every particle is whole in some tile.
     """
-    parts = []
+    parts, rivals = [], []
     for rank, (level, candidates) in enumerate(seen):
         last = rank == len(seen) - 1
         sizes = (FINER_SEES_PX if rank else 0.0, np.inf if last else COARSER_SEES_PX)
@@ -47,7 +48,8 @@ def in_field(seen: list[Seen], shape: tuple[int, int], *, overlap_px: int) -> De
         corner = level.corners.astype(np.float32)
         row, box, flags = _move(candidates.xyxy, candidates.tile, corner, tile, size, scale, sizes, least_cut)
         parts.append(Detections(box, candidates.score[row], candidates.class_id[row], flags))
-    return Detections.concatenate(parts)
+        rivals.append(candidates.rivals[row])
+    return Detections.concatenate(parts), Rivals.concatenate(rivals)
 
 
 @compiled

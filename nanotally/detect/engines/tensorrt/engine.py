@@ -17,6 +17,7 @@ from nanotally.detect.engines.tensorrt.lane import CANDIDATE, TILE, Job, Lane, l
 from nanotally.detect.engines.tensorrt.network import Network
 from nanotally.detect.engines.tensorrt.profile import Shape
 from nanotally.detect.engines.tensorrt.uploads import Upload
+from nanotally.detect.kinds import Rivals
 from nanotally.detect.pipeline import Sight, stages_ms
 
 IN_FLIGHT = 2
@@ -165,5 +166,7 @@ def _tiles(look: Look, rows: NDArray[np.int64], addresses: dict[int, int]) -> ND
 
 
 def _candidates(records: NDArray[np.void], tile: NDArray[np.int64]) -> Candidates:
-    xyxy, score = np.ascontiguousarray(records["xyxy"]), np.ascontiguousarray(records["score"])
-    return Candidates(tile, xyxy, score, records["class_id"].astype(np.uint16))
+    xyxy, score, class_id, rival, rival_score = (
+        np.ascontiguousarray(records[name]) for name in ("xyxy", "score", "class_id", "rival", "rival_score")
+    )
+    return Candidates(tile, xyxy, score, class_id, Rivals(rival, rival_score))

@@ -14,8 +14,8 @@ struct Tile {
 
 struct Candidate {
     unsigned place;  // tile * anchors + anchor
-    unsigned class_id;
-    float score;
+    unsigned short class_id, rival;  // the best class, and the next best
+    float score, rival_score;
     float x1, y1, x2, y2;  // pixels of the tile
 };
 
@@ -99,11 +99,23 @@ extern "C" __global__ void keep_candidates(const float* raw, const float* thresh
         }
     }
     if (best < 0.0f) return;
+    float next = -1.0f;
+    int rival = 0;
+    for (int c = 0; c < classes; ++c) {
+        float score = own[(long long)(4 + c) * anchors];
+        if (!(score >= 0.0f)) score = 0.0f;
+        if (c != class_id && score > next) {
+            next = score;
+            rival = c;
+        }
+    }
     float cx = own[0], cy = own[anchors], half_w = own[2LL * anchors] / 2, half_h = own[3LL * anchors] / 2;
     Candidate* c = kept + atomicAdd(count, 1u);
     c->place = place;
     c->class_id = class_id;
+    c->rival = rival;
     c->score = best;
+    c->rival_score = next < 0.0f ? 0.0f : next;
     c->x1 = cx - half_w;
     c->y1 = cy - half_h;
     c->x2 = cx + half_w;

@@ -23,7 +23,12 @@ TILE = np.dtype(
      ("level_width", "<i4"), ("level_height", "<i4"), ("x", "<i4"), ("y", "<i4")], align=True,
 )  # fmt: skip
 """`Tile` of kernels.cu."""
-CANDIDATE = np.dtype([("place", "<u4"), ("class_id", "<u4"), ("score", "<f4"), ("xyxy", "<f4", 4)])
+CANDIDATE = np.dtype(
+    [
+        ("place", "<u4"), ("class_id", "<u2"), ("rival", "<u2"), ("score", "<f4"), ("rival_score", "<f4"),
+        ("xyxy", "<f4", 4),
+    ]
+)  # fmt: skip
 """`Candidate` of kernels.cu."""
 BLOCK = (32, 8, 1)
 THREADS = 256
