@@ -75,7 +75,7 @@ def test_every_value_is_read(write: Write) -> None:
         (SIM + '[security]\nserver_key = "k"\n', "security: server_key and allow belong together"),
         (SIM + '[security]\nkey = "k"\n', "unknown key security.key; "),
         (SIM + "[metrics]\nport = 70000\n", "metrics.port: Expected `int` <= 65535"),
-        (SIM + "[detect]\nscale = true\n", "detect.scale: Expected `float`, got `bool`"),
+        (SIM + "[detect]\nscale = true\n", "detect.scale: Expected `float | null`, got `bool`"),
         (SIM + '[model]\nengine = "cuda"\n', "model: engine 'cuda' is not known; there are auto, openvino"),
         (SIM + "nm_per_px = 0\n", "source.NAME.nm_per_px: Expected `float` > 0.0"),
         (SIM + "nm_per_px = nan\n", "source.NAME.nm_per_px"),
@@ -175,7 +175,7 @@ def test_what_the_example_comments_out_is_the_default_or_says_what_is(write: Wri
     shown = read_config(write(re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE)))
     own = dict.fromkeys(re.findall(r"^# (\w+) = .*# left out", text, re.MULTILINE))
     assert dataclasses.replace(shown.detect, **own) == default.detect
-    assert own.keys() == {"score", "overlap_px", "levels", "max_detections"}
+    assert own.keys() == {"score", "scale", "overlap_px", "levels", "max_detections"}
     assert shown == dataclasses.replace(default, source=shown.source, detect=shown.detect)
 
 

@@ -70,7 +70,7 @@ def made_image() -> NDArray[np.uint8]:
 
 def detector(folder: Path, score: float | None = None) -> Detector:
     bundle = load_bundle(folder)
-    return Detector(bundle, load_engine("openvino", bundle), DetectSettings(score=score))
+    return Detector(bundle, load_engine("openvino", bundle), DetectSettings(score=score, scale=1.0))
 
 
 @pytest.fixture
@@ -92,7 +92,8 @@ def test_the_verb_and_then_detect_find_what_the_network_was_made_to_find(files: 
                      "--out", files / "bundle")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{files / 'bundle'}: net, 128 x 128 px, 0.0 MB, thresholds: cube 0.25, quasi_sphere 0.25\n"
-    done = nanotally("detect", files / "made.png", "--model", files / "bundle", "--out", files / "found")
+    done = nanotally("detect", files / "made.png", "--model", files / "bundle", "--scale", "1",
+                     "--out", files / "found")  # fmt: skip
     assert done.returncode == 0, done.stderr
     (told,) = json.loads((files / "found" / "particles.json").read_text())["images"]
     found = {tuple(np.round(p["xyxy"]).astype(int).tolist()): p["class"] for p in told["particles"]}
