@@ -144,8 +144,8 @@ class Channel:
         self.frame_state, self.size_px = told.state, (told.width, told.height)
         self._in_field = None if told.counts is None else sum(told.counts.values())
         self.processed += 1
-        if told.state == "live":
-            self.closeness.remember(told.scale)
+        if told.state == "live" and self.closeness.remember(told.scale):
+            log.info("source %s: looked at with %g network pixels a pixel", self.name, told.scale)
 
     def take_stock(self) -> None:
         """Find out how many frames a second were told of since the last time."""

@@ -21,6 +21,7 @@ class Closeness:
         self._scale: float | None = None
         self._known_of: object = None
         self._until_ns = 0
+        self._before = 1.0
 
     def scale_of(self, frame: Frame) -> float | None:
         """Network pixels per image pixel to look at this frame with; None: find it out."""
@@ -30,6 +31,7 @@ class Closeness:
             self._until_ns = time.monotonic_ns() + round(EVERY_S * 1e9)
         return self._scale
 
-    def remember(self, scale: float) -> None:
-        """Take down with what scale a live frame was looked at."""
-        self._scale = scale
+    def remember(self, scale: float) -> bool:
+        """Take down with what scale a live frame was looked at; whether the source is looked at in another way now."""
+        before, self._scale, self._before = self._before, scale, scale
+        return scale != before and not self._stills

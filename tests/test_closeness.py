@@ -40,6 +40,12 @@ def test_so_is_what_was_found_out_long_ago(monkeypatch: pytest.MonkeyPatch) -> N
     assert own.scale_of(FRAME) == 1.0
 
 
+def test_a_change_is_worth_a_line() -> None:
+    own = Closeness(stills=False)
+    assert [own.remember(scale) for scale in (1.0, 2.0, 2.0, 1.0)] == [False, True, False, True]
+    assert not Closeness(stills=True).remember(2.0)
+
+
 def test_of_stills_each_is_found_out() -> None:
     own = Closeness(stills=True)
     own.scale_of(FRAME)

@@ -29,7 +29,7 @@ SMALL_PX = 24.0
 24 to 28 do the same and 20 a little less."""
 CLEARLY_MORE = 1.2
 """Ratio of the sums of scores from which a finer level is worth it; 1.15 and 1.3 do about the same."""
-MOST_CLOSER_PX = 64_000_000
+MOST_CLOSER_PX = 32_000_000
 """Network pixels of a field above which it is not looked at more closely: they would take seconds and memory."""
 
 
